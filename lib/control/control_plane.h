@@ -1,0 +1,155 @@
+// The only writer: installs and removes SAs, policies, routes and neighbours, and answers what runs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "dpdk/qsbr.h"
+#include "esp/engine.h"
+#include "model/gateway.h"
+#include "route/resolver.h"
+#include "worker/dataplane.h"
+#include "worker/worker.h"
+
+namespace ipsecgw::control {
+
+struct DropCount {
+    std::string_view reason;
+    std::string_view help;
+    uint64_t packets = 0;
+};
+
+struct SaStatus {
+    std::string name;
+    uint32_t spi = 0;
+    model::Direction direction = model::Direction::kInbound;
+    model::Mode mode = model::Mode::kTunnel;
+    net::IpAddress local, remote;
+    std::string algorithm;                 // "aes256gcm16"
+    bool esn = false;
+    bool udp_encapsulation = false;
+    std::string offload = "software";
+    std::string offload_reason;
+    std::string engine;                    // "aesni_gcm"
+    std::string engine_reason;
+    std::optional<uint16_t> worker;        // inbound: owner
+    uint64_t packets = 0, bytes = 0;
+    uint64_t sequence = 0;                 // inbound: highest authentic; outbound: last used
+    uint16_t replay_window = 0;
+    std::vector<DropCount> drops;          // reasons with packets > 0
+    uint64_t age_seconds = 0;
+    std::optional<uint64_t> expires_seconds;
+    std::optional<uint64_t> idle_seconds;  // since the last packet; none: never used
+    std::string state;                     // "up", "expired"
+};
+
+struct PolicyStatus {
+    uint32_t id = 0;
+    std::string name;
+    uint32_t priority = 0;
+    model::Action action = model::Action::kDiscard;
+    model::PolicyDirection direction = model::PolicyDirection::kBoth;
+    std::vector<std::string> local, remote;
+    std::string outbound_sa;               // empty: none
+    std::vector<std::string> inbound_sas;
+    uint64_t packets = 0;                  // matched
+};
+
+struct PortStatus {
+    std::string name, device, driver;
+    uint16_t index = 0, port_id = 0;
+    model::PortRole role = model::PortRole::kProtected;
+    net::MacAddress mac;
+    uint16_t mtu = 0;
+    bool link_up = false;
+    uint32_t speed_mbps = 0;               // 0: unknown
+    uint16_t rx_queues = 0, tx_queues = 0;
+    std::vector<std::string> addresses;
+    uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+    uint64_t rx_missed = 0, rx_errors = 0, tx_errors = 0, rx_no_mbuf = 0;  // from the port
+};
+
+struct RouteStatus {
+    std::string prefix, via, port;         // via empty: on the link
+    std::string origin;                    // "config", "connected"
+};
+
+struct NeighbourRow {
+    std::string address, mac, port, state;
+    uint64_t age_seconds = 0;
+};
+
+struct WorkerStatus {
+    uint16_t index = 0;
+    uint32_t lcore = 0;
+    uint64_t rx_packets = 0, tx_packets = 0;
+    uint64_t turns = 0, idle_turns = 0;
+    uint64_t busy_cycles = 0;
+    double cycles_per_packet = 0;
+    uint64_t handed_over_out = 0, handed_over_in = 0;
+    uint32_t inbound_sas = 0;              // owned
+};
+
+struct Stats {
+    std::string version;
+    uint64_t uptime_seconds = 0;
+    std::vector<WorkerStatus> workers;
+    std::vector<esp::EngineInfo> engines;
+    uint32_t inbound_sas = 0, outbound_sas = 0, policies = 0, max_sas = 0;
+    uint32_t mbufs_in_use = 0, mbufs_total = 0;
+    uint64_t retired_objects = 0;
+};
+
+/// Reads and writes of the gateway's tables. Threads: the control thread only (front ends post to its mailbox).
+class ControlPlane {
+ public:
+    struct Parts {
+        worker::DataPlane* data = nullptr;
+        dpdk::Reclaimer* reclaimer = nullptr;
+        esp::Engines* engines = nullptr;
+        std::vector<worker::Worker*> workers;
+        std::vector<uint32_t> lcores;      // of each worker
+    };
+    explicit ControlPlane(Parts parts);
+    ~ControlPlane();
+    ControlPlane(const ControlPlane&) = delete;
+    ControlPlane& operator=(const ControlPlane&) = delete;
+
+    /// Everything of a model at start: routes, neighbours, SAs, policies. On an error nothing of it stays.
+    base::Result<void> load(const model::Gateway& gateway);
+
+    base::Result<void> install_sa(model::SaParams params);          // kAlreadyExists: name or inbound SPI in use
+    base::Result<void> remove_sa(std::string_view name);            // policies that use it drop with kNoSa from then on
+    base::Result<void> add_policy(model::Policy policy);
+    base::Result<void> remove_policy(std::string_view name);
+    base::Result<void> add_route(const model::Route& route);
+    base::Result<void> remove_route(const net::Prefix& prefix);
+    base::Result<void> add_neighbour(const model::Neighbour& neighbour);
+
+    /// Drains the punt ring: ARP, ND, resolution. Call when PuntQueue::event_fd() is readable and before sleeping.
+    void handle_punts(uint64_t now_ns);
+    /// Timers: neighbours, lifetimes, reclamation. Returns when it wants to run again, ns.
+    uint64_t tick(uint64_t now_ns);
+
+    /// Listings in a stable order. `after` and `limit` page through large SADs: rows with a name greater than `after`.
+    [[nodiscard]] std::vector<SaStatus> list_sas(std::string_view after, size_t limit) const;
+    [[nodiscard]] std::vector<SaStatus> find_sas(uint32_t spi) const;
+    [[nodiscard]] std::vector<PolicyStatus> list_policies() const;
+    [[nodiscard]] std::vector<PortStatus> list_ports() const;
+    [[nodiscard]] std::vector<RouteStatus> list_routes() const;
+    [[nodiscard]] std::vector<NeighbourRow> list_neighbours() const;
+    [[nodiscard]] std::vector<DropCount> drops() const;             // all reasons, all workers
+    [[nodiscard]] Stats stats() const;
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace ipsecgw::control

@@ -1,0 +1,43 @@
+// The control thread's loop: one epoll, timers, and a mailbox for other threads.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/result.h"
+
+namespace ipsecgw::control {
+
+/// Threads: post() and stop() by any; everything else on the loop's own thread (or before run()).
+class EventLoop {
+ public:
+    static base::Result<std::unique_ptr<EventLoop>> create();
+    ~EventLoop();
+    EventLoop(const EventLoop&) = delete;
+    EventLoop& operator=(const EventLoop&) = delete;
+
+    /// Calls `ready(events)` with epoll's event bits whenever `fd` has one of `events`. The fd stays the caller's; unwatch before closing.
+    base::Result<void> watch(int fd, uint32_t events, std::function<void(uint32_t)> ready);
+    base::Result<void> change(int fd, uint32_t events);
+    void unwatch(int fd);
+
+    /// Calls `fire` once at `when_ns` (CLOCK_MONOTONIC) or soon after. Returns an id for cancel().
+    uint64_t arm(uint64_t when_ns, std::function<void()> fire);
+    void cancel(uint64_t id);
+
+    /// Runs `task` on the loop, in the order posted. After the loop has stopped, tasks are destroyed unrun.
+    void post(std::function<void()> task);
+
+    /// Called each time before the loop sleeps; returning false means "do not sleep, there is work".
+    void set_before_sleep(std::function<bool()> before_sleep);
+
+    void run();
+    void stop();
+
+ private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace ipsecgw::control

@@ -1,0 +1,74 @@
+// Grace periods: when may the control thread free what workers could still be reading?
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+
+#include "base/result.h"
+
+struct rte_rcu_qsbr;
+
+namespace ipsecgw::dpdk {
+
+/// One rte_rcu_qsbr variable over the workers of a gateway.
+///
+/// Threads: `online`, `offline`, `quiescent` by worker `id` about itself; the rest by the one writer.
+/// A worker that blocks while online stalls reclamation, not the packet path.
+class Qsbr {
+ public:
+    static base::Result<std::unique_ptr<Qsbr>> create(uint16_t max_readers);
+    ~Qsbr();
+    Qsbr(const Qsbr&) = delete;
+    Qsbr& operator=(const Qsbr&) = delete;
+
+    void online(uint16_t id) noexcept;
+    void offline(uint16_t id) noexcept;
+    /// Reader holds no reference obtained before this call.
+    void quiescent(uint16_t id) noexcept;
+
+    /// Token for everything unpublished before this call.
+    [[nodiscard]] uint64_t start() noexcept;
+    /// True when every online reader has been quiescent since `token`. Does not wait.
+    [[nodiscard]] bool passed(uint64_t token) noexcept;
+
+ private:
+    explicit Qsbr(rte_rcu_qsbr* variable) : variable_(variable) {}
+    rte_rcu_qsbr* variable_;
+};
+
+/// Objects unpublished and waiting for their grace period, oldest first.
+///
+/// Threads: the one writer only. Destroying it runs everything left, so destroy it after the workers have stopped.
+class Reclaimer {
+ public:
+    explicit Reclaimer(Qsbr& qsbr) : qsbr_(qsbr) {}
+    ~Reclaimer();
+    Reclaimer(const Reclaimer&) = delete;
+    Reclaimer& operator=(const Reclaimer&) = delete;
+
+    /// Calls `free` once no worker can hold what the caller has just unpublished.
+    void retire(std::function<void()> free);
+    /// Owner form: any unique_ptr, with its deleter.
+    template <class T, class D>
+    void retire(std::unique_ptr<T, D> object)
+    {
+        if (object)
+            retire([holder = std::make_shared<std::unique_ptr<T, D>>(std::move(object))] { holder->reset(); });
+    }
+
+    /// Frees what is due, at most `budget` objects; returns how many. Never waits.
+    size_t poll(size_t budget = 1024);
+    [[nodiscard]] size_t pending() const noexcept { return waiting_.size(); }
+
+ private:
+    struct Waiting {
+        uint64_t token;
+        std::function<void()> free;
+    };
+    Qsbr& qsbr_;
+    std::deque<Waiting> waiting_;
+};
+
+}  // namespace ipsecgw::dpdk

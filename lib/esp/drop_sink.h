@@ -1,0 +1,54 @@
+// Where a worker's dropped packets go: counted by reason, freed in bulk.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include <rte_mbuf.h>
+
+#include "sa/counters.h"
+#include "telemetry/counter.h"
+#include "telemetry/drop.h"
+
+namespace ipsecgw::esp {
+
+/// One per worker. Owns every mbuf it is given. Written by that worker; counters read by control.
+class DropSink {
+ public:
+    DropSink() = default;
+    ~DropSink() { flush(); }
+    DropSink(const DropSink&) = delete;
+    DropSink& operator=(const DropSink&) = delete;
+
+    void drop(rte_mbuf* m, telemetry::Drop reason) noexcept
+    {
+        counters_[static_cast<size_t>(reason)].add(1);
+        waiting_[count_++] = m;
+        if (count_ == waiting_.size())
+            flush();
+    }
+    /// `reason` must be one of those counted per SA.
+    void drop(rte_mbuf* m, telemetry::Drop reason, sa::SaCounters& sa) noexcept
+    {
+        sa.drops[static_cast<size_t>(reason)].add(1);
+        drop(m, reason);
+    }
+    /// Frees what waits. The worker calls it once per turn.
+    void flush() noexcept
+    {
+        if (count_ != 0)
+            rte_pktmbuf_free_bulk(waiting_.data(), count_);
+        count_ = 0;
+    }
+    [[nodiscard]] uint64_t count(telemetry::Drop reason) const noexcept
+    {
+        return counters_[static_cast<size_t>(reason)].get();
+    }
+
+ private:
+    std::array<telemetry::Counter, telemetry::kDropCount> counters_{};
+    std::array<rte_mbuf*, 64> waiting_{};
+    uint32_t count_ = 0;
+};
+
+}  // namespace ipsecgw::esp

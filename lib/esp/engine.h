@@ -1,0 +1,60 @@
+// The cipher engines of this process, and the choice between them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/algorithms.h"
+#include "model/sa_params.h"
+#include "sa/cipher_context.h"
+
+namespace ipsecgw::esp {
+
+/// One engine as the start log and listings show it.
+struct EngineInfo {
+    std::string name;    // "aesni_gcm", "aesni_mb", "openssl"
+    bool usable;
+    std::string reason;  // why not, or the device behind it
+};
+
+/// A keyed context and why this engine was taken: "auto: aesni_gcm, fastest for aes128gcm16 on this machine".
+struct Keyed {
+    sa::CipherContextPtr context;
+    std::string reason;
+};
+
+/// Owns the crypto devices. Two may live in one process.
+/// Threads: the control thread.
+class Engines {
+ public:
+    struct Options {
+        uint16_t workers = 1;
+        uint32_t max_sas = 1024;     // sessions of each CPU-crypto device
+        bool cpu_crypto = true;      // false: OpenSSL only
+        int socket = -1;
+    };
+    /// Probes the devices: ones given to EAL (--vdev crypto_aesni_gcm0) are taken, otherwise they are created. An engine that
+    /// is not usable is no error: OpenSSL always is. Each usable engine has passed a known-answer test per algorithm.
+    static base::Result<std::unique_ptr<Engines>> create(const Options& options);
+    ~Engines();
+    Engines(const Engines&) = delete;
+    Engines& operator=(const Engines&) = delete;
+
+    [[nodiscard]] std::vector<EngineInfo> list() const;
+
+    /// Keys a context for one direction. kUnsupported when the named engine cannot do the suite (never for kAuto, kOpenssl);
+    /// kInvalidArgument when the keying material has another length than the suite's; kResourceExhausted.
+    base::Result<Keyed> key(const model::EspSuite& suite, std::span<const uint8_t> keymat, bool esn,
+                            model::Direction direction, model::EngineChoice choice);
+
+ private:
+    class Devices;
+    explicit Engines(std::unique_ptr<Devices> devices);
+    std::unique_ptr<Devices> devices_;
+};
+
+}  // namespace ipsecgw::esp

@@ -1,0 +1,63 @@
+// A whole gateway as data: what a configuration file says, before anything runs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/policy.h"
+#include "model/sa_params.h"
+#include "net/address.h"
+
+namespace ipsecgw::model {
+
+/// Which side of the IPsec boundary a port is on (RFC 4301 section 3.1). kBoth is the one-armed gateway.
+enum class PortRole : uint8_t { kProtected, kUnprotected, kBoth };
+
+struct Port {
+    std::string name;
+    std::string device;                  // ethdev name ("net_af_packet0", "0000:03:00.0") or its number
+    PortRole role = PortRole::kProtected;
+    std::vector<net::Prefix> addresses;  // with host bits: "10.1.0.1/24"
+    uint16_t mtu = 1500;                 // IP bytes, 1280 to 9700
+    uint16_t rx_descriptors = 1024;
+    uint16_t tx_descriptors = 1024;
+    bool promiscuous = false;
+};
+
+struct Route {
+    net::Prefix prefix;
+    std::optional<net::IpAddress> via;   // without it the destination is on the link
+    std::string port;
+};
+
+struct Neighbour {
+    std::string port;
+    net::IpAddress address;
+    net::MacAddress mac;
+};
+
+struct Settings {
+    std::string control_socket = "/run/ipsec-gw/ipsec-gw.sock";
+    EngineChoice engine = EngineChoice::kAuto;  // for SAs that say nothing
+    uint32_t max_sas = 65536;
+    uint32_t mbufs = 0;                  // 0: enough for the rings, bursts and caches
+    bool icmp_errors = true;             // send time exceeded and too big
+    uint32_t idle_sleep_us = 0;          // 0: workers poll without pause; else they sleep so long when idle (shared machines)
+};
+
+struct Gateway {
+    Settings settings;
+    std::vector<Port> ports;
+    std::vector<Route> routes;
+    std::vector<Neighbour> neighbours;
+    std::vector<SaParams> sas;
+    std::vector<Policy> policies;
+};
+
+std::string_view to_string(PortRole role) noexcept;
+std::string_view to_string(Direction direction) noexcept;  // "in", "out"
+std::string_view to_string(Mode mode) noexcept;
+
+}  // namespace ipsecgw::model

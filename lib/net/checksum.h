@@ -1,0 +1,38 @@
+// The Internet checksum (RFC 1071) and its incremental update (RFC 1624).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "net/address.h"
+
+namespace ipsecgw::net {
+
+/// Unfolded one's-complement sum of `bytes` read as network-order words; an odd tail is padded with zero. Sums of
+/// even-length pieces may be added. `initial` carries the sum so far.
+[[nodiscard]] uint64_t checksum_add(uint64_t initial, const void* bytes, size_t length) noexcept;
+
+/// Folds and complements; the result is in network order, ready to store.
+[[nodiscard]] uint16_t checksum_finish_be(uint64_t sum) noexcept;
+
+/// Checksum over a header whose checksum field is zero, in network order.
+[[nodiscard]] inline uint16_t checksum_be(const void* bytes, size_t length) noexcept
+{
+    return checksum_finish_be(checksum_add(0, bytes, length));
+}
+
+/// Sum of the pseudo header of TCP, UDP and ICMPv6 (RFC 9293 3.1, RFC 8200 section 8.1).
+[[nodiscard]] uint64_t checksum_pseudo(const IpAddress& source, const IpAddress& destination, uint8_t protocol,
+                                       uint32_t length) noexcept;
+
+/// The checksum after one 16-bit word changed from `before` to `after`; all three as they lie on the wire (RFC 1624 eqn. 3).
+[[nodiscard]] inline uint16_t checksum_adjust(uint16_t checksum, uint16_t before, uint16_t after) noexcept
+{
+    uint32_t sum = static_cast<uint16_t>(~checksum) + static_cast<uint32_t>(static_cast<uint16_t>(~before)) + after;
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return static_cast<uint16_t>(~sum);
+}
+
+}  // namespace ipsecgw::net

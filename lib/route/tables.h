@@ -1,0 +1,36 @@
+// The two snapshots workers forward by, and their publication.
+#pragma once
+
+#include <atomic>
+#include <memory>
+
+#include "dpdk/qsbr.h"
+#include "route/fib.h"
+#include "route/neighbour_table.h"
+
+namespace ipsecgw::route {
+
+/// Never null after construction. Threads: fib() and neighbours() by any worker; publish by the one writer.
+class Tables {
+ public:
+    static base::Result<std::unique_ptr<Tables>> create(dpdk::Reclaimer& reclaimer);
+    ~Tables();
+    Tables(const Tables&) = delete;
+    Tables& operator=(const Tables&) = delete;
+
+    [[nodiscard]] const Fib& fib() const noexcept { return *fib_.load(std::memory_order_acquire); }
+    [[nodiscard]] const NeighbourTable& neighbours() const noexcept
+    {
+        return *neighbours_.load(std::memory_order_acquire);
+    }
+    void publish(std::unique_ptr<const Fib> fib);
+    void publish(std::unique_ptr<const NeighbourTable> neighbours);
+
+ private:
+    explicit Tables(dpdk::Reclaimer& reclaimer) : reclaimer_(reclaimer) {}
+    dpdk::Reclaimer& reclaimer_;
+    std::atomic<const Fib*> fib_{nullptr};
+    std::atomic<const NeighbourTable*> neighbours_{nullptr};
+};
+
+}  // namespace ipsecgw::route

@@ -1,0 +1,44 @@
+// A keyed ESP cipher: the seam between an SA and the engine that does its cryptography.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace ipsecgw::sa {
+
+inline constexpr uint16_t kMaxBurst = 64;  // packets in one cipher call; one bit each in its result
+
+/// One packet as the cipher sees it. The layout is RFC 4303's: ESP header, IV, text, ICV, contiguous from `esp`.
+/// `text_bytes` excludes the IV and the ICV; it includes the trailer.
+struct EspText {
+    uint8_t* esp;
+    uint32_t text_bytes;
+    uint32_t sequence_high;  // upper half of the ESN; 0 without ESN
+};
+
+/// Key, salt and algorithm of one SA, ready to run. Everything the transform needs beyond this it reads from the packet:
+/// SPI, low sequence number and IV. With ESN the high half enters the AAD or the ICV as the algorithm's RFC says.
+///
+/// Engines derive from this and fill it; the pointers are chosen once, when the SA is installed.
+/// Threads: one at a time, unless `shareable`.
+struct CipherContext {
+    using BurstFunction = uint64_t (*)(CipherContext&, std::span<const EspText>) noexcept;
+
+    /// Encrypts in place and writes the ICV behind the text. Bit i of the result: packet i succeeded.
+    BurstFunction seal = nullptr;
+    /// Verifies, then decrypts in place. Bit i: packet i is authentic. The text of a packet that is not may be garbage.
+    BurstFunction open = nullptr;
+    /// Wipes the key and frees.
+    void (*destroy)(CipherContext*) noexcept = nullptr;
+    /// Static string for listings: "aesni_gcm", "aesni_mb", "openssl".
+    const char* engine = nullptr;
+    bool shareable = false;
+};
+
+struct CipherContextDeleter {
+    void operator()(CipherContext* context) const noexcept { context->destroy(context); }
+};
+using CipherContextPtr = std::unique_ptr<CipherContext, CipherContextDeleter>;
+
+}  // namespace ipsecgw::sa

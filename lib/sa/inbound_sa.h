@@ -1,0 +1,71 @@
+// The hot half of an inbound SA: everything a worker touches to open a packet.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <rte_common.h>
+
+#include "base/result.h"
+#include "net/address.h"
+#include "sa/cipher_context.h"
+#include "sa/counters.h"
+#include "sa/replay_window.h"
+
+namespace ipsecgw::sa {
+
+class SelectorSet;
+
+/// Bits of InboundSa::flags and OutboundSa::flags.
+enum SaFlags : uint8_t {
+    kSaEsn = 1 << 0,
+    kSaTransport = 1 << 1,
+    kSaUdp = 1 << 2,        // RFC 3948 encapsulation
+    kSaOuterIpv6 = 1 << 3,
+    kSaCopyDscp = 1 << 4,   // inbound: inward; outbound: outward
+    kSaEcn = 1 << 5,        // RFC 6040 normal mode
+    kSaCopyFlowLabel = 1 << 6,
+};
+
+/// One writer publishes it, one owner worker uses it, QSBR frees it. Never edited in place after publication, except
+/// `selectors`, which is itself a published pointer.
+struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
+    // Line 0. Written before publication; read by any worker (a packet may arrive elsewhere and be handed over).
+    uint32_t spi;
+    uint32_t slot;                                    // index in the Sad; tags and listings use it
+    uint16_t owner;                                   // worker index
+    uint8_t flags;                                    // SaFlags
+    uint8_t iv_bytes;
+    uint8_t icv_bytes;
+    uint8_t align_bytes;                              // ciphertext is a multiple of this
+    uint16_t udp_local_port;                          // host order; 0 without kSaUdp
+    CipherContext* cipher;                            // owned; used by the owner worker only
+    SaCounters* counters;                             // owned; written by the owner worker only
+    std::atomic<const SelectorSet*> selectors;        // owned by the Spd; null: nothing may pass
+    uint64_t hard_packets;                            // 0 is none; the owner enforces both exactly
+    uint64_t hard_bytes;
+
+    // Line 1 and on. The owner worker's.
+    alignas(RTE_CACHE_LINE_SIZE) ReplayWindow replay;
+
+    // Cold: handed-over packets and control read it.
+    alignas(RTE_CACHE_LINE_SIZE) net::IpAddress local;
+    net::IpAddress remote;
+
+    [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
+};
+static_assert(offsetof(InboundSa, replay) == RTE_CACHE_LINE_SIZE, "read-only half is one line");
+
+/// Wipes and frees the SA, its cipher context, its counters and its window.
+struct InboundSaDeleter {
+    void operator()(InboundSa* sa) const noexcept;
+};
+using InboundSaPtr = std::unique_ptr<InboundSa, InboundSaDeleter>;
+
+/// An SA with a window of `replay_window` packets and zeroed counters on NUMA node `socket` (-1: any); the caller fills line 0, takes
+/// over `cipher`. Fails with kResourceExhausted.
+base::Result<InboundSaPtr> allocate_inbound(uint16_t replay_window, bool esn, int socket);
+
+}  // namespace ipsecgw::sa

@@ -1,0 +1,71 @@
+// The hot half of an outbound SA: everything a worker touches to seal a packet.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include <rte_common.h>
+
+#include "base/result.h"
+#include "model/sa_params.h"
+#include "net/address.h"
+#include "sa/cipher_context.h"
+#include "sa/counters.h"
+#include "sa/inbound_sa.h"
+
+namespace ipsecgw::sa {
+
+inline constexpr size_t kMaxOuterBytes = 48;  // IPv6 and UDP
+
+/// Any worker seals with it at any time: line 0 and 1 are read-only, line 2 is the one shared counter, the rest is per worker.
+/// Sequence numbers never reset: an SA object cannot be re-keyed or rewound, so two seals never share an IV.
+struct alignas(RTE_CACHE_LINE_SIZE) OutboundSa {
+    // Line 0. Written before publication.
+    uint32_t spi;
+    uint32_t slot;
+    uint8_t flags;                          // SaFlags
+    uint8_t iv_bytes;
+    uint8_t icv_bytes;
+    uint8_t align_bytes;
+    uint8_t outer_bytes;                    // IP and UDP template length; 0 in transport mode without UDP
+    model::DfPolicy df;
+    uint16_t tfc_pad_to;                    // 0 is off
+    uint16_t workers;                       // length of `ciphers` and `counters`
+    uint16_t udp_local_port;                // host order, transport mode with UDP
+    uint16_t udp_remote_port;
+    CipherContext* const* ciphers;          // [worker]; entries may alias when the context is shareable
+    SaCounters* counters;                   // [worker]
+    uint64_t iv_base;                       // IV = iv_base + sequence number: random start, so a restart with the same key does
+                                            // not repeat IVs (RFC 4106 section 3.1 wants uniqueness only)
+    uint64_t last_sequence;                 // last usable number: 2^32 - 1, 2^64 - 1, or the hard packet limit
+
+    // Line 1. The outer header, complete but for lengths, identification, checksum and copied bits.
+    alignas(RTE_CACHE_LINE_SIZE) uint8_t outer[kMaxOuterBytes];
+
+    // Line 2. Written by every worker.
+    alignas(RTE_CACHE_LINE_SIZE) std::atomic<uint64_t> next_sequence;
+    std::atomic<bool> expired;              // set by control (time, bytes): workers drop with kExpired
+
+    // Cold.
+    alignas(RTE_CACHE_LINE_SIZE) net::IpAddress local;
+    net::IpAddress remote;
+    bool limited_by_lifetime;               // last_sequence is a lifetime, not the number space
+
+    [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
+};
+static_assert(offsetof(OutboundSa, outer) == RTE_CACHE_LINE_SIZE);
+static_assert(offsetof(OutboundSa, next_sequence) == 2 * RTE_CACHE_LINE_SIZE);
+
+/// Wipes and frees the SA, its cipher contexts (each once) and its counters.
+struct OutboundSaDeleter {
+    void operator()(OutboundSa* sa) const noexcept;
+};
+using OutboundSaPtr = std::unique_ptr<OutboundSa, OutboundSaDeleter>;
+
+/// An SA for `workers` workers with zeroed counters on NUMA node `socket` (-1: any). `ciphers` has one context per worker, or one shareable
+/// context for all; ownership moves in. The caller fills the rest of line 0 and line 1.
+base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> ciphers, uint16_t workers, int socket);
+
+}  // namespace ipsecgw::sa

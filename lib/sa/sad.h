@@ -1,0 +1,54 @@
+// The security association database (RFC 4301 section 4.4.2): SPI to inbound SA without a lock, and the slots of both kinds.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "dpdk/qsbr.h"
+#include "sa/inbound_sa.h"
+#include "sa/outbound_sa.h"
+
+namespace ipsecgw::sa {
+
+/// Inbound SAs by SPI. An SPI we chose is unique on this gateway, so it alone selects the SA (RFC 4301 section 4.1).
+///
+/// Threads: `find` and `prefetch` by any worker at any time; everything else by the one writer. What find() returns stays valid
+/// until the calling worker reports a quiescent state.
+class Sad {
+ public:
+    /// Memory is reserved for `max_sas` of each direction's slots; look-up cost does not grow with the number of SAs.
+    static base::Result<std::unique_ptr<Sad>> create(uint32_t max_sas, dpdk::Reclaimer& reclaimer);
+    ~Sad();
+    Sad(const Sad&) = delete;
+    Sad& operator=(const Sad&) = delete;
+
+    /// The published SA or null.
+    [[nodiscard]] InboundSa* find(uint32_t spi) const noexcept;
+    /// Hints that find(spi) follows.
+    void prefetch(uint32_t spi) const noexcept;
+
+    /// Makes the SA visible to workers with one release store; sets sa->slot. kAlreadyExists when the SPI is in use,
+    /// kResourceExhausted when full; the SA is then destroyed.
+    base::Result<InboundSa*> publish(InboundSaPtr sa);
+    /// Unpublishes and frees after a grace period. kNotFound.
+    base::Result<void> retire_inbound(uint32_t spi);
+
+    /// Outbound SAs are found through the Spd; the Sad gives them their slot and owns them.
+    base::Result<OutboundSa*> adopt(OutboundSaPtr sa);
+    /// The caller has removed every reference from the Spd. Frees after a grace period.
+    base::Result<void> retire_outbound(uint32_t slot);
+
+    [[nodiscard]] uint32_t inbound_count() const noexcept;
+    [[nodiscard]] uint32_t outbound_count() const noexcept;
+    [[nodiscard]] uint32_t capacity() const noexcept;
+
+ private:
+    class Table;
+    explicit Sad(std::unique_ptr<Table> table);
+    std::unique_ptr<Table> table_;
+};
+
+}  // namespace ipsecgw::sa

@@ -1,0 +1,20 @@
+// A counter one thread writes and any thread reads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace ipsecgw::telemetry {
+
+/// Relaxed and without a lock prefix: the one writer may load and store. Readers see whole values, late.
+class Counter {
+ public:
+    void add(uint64_t n) noexcept { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+    void set(uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+    [[nodiscard]] uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+ private:
+    std::atomic<uint64_t> value_{0};
+};
+
+}  // namespace ipsecgw::telemetry

@@ -1,0 +1,52 @@
+// Packets between workers and the control thread, over rings.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+
+struct rte_mbuf;
+struct rte_ring;
+
+namespace ipsecgw::worker {
+
+/// Why a worker hands a packet to control; in PacketInfo::punt.
+enum class Punt : uint8_t {
+    kNone,
+    kNeighbourFrame,  // ARP, ND: whole Ethernet frame
+    kResolve,         // IP packet whose next hop (PacketInfo::next_hop, out_port) has no MAC yet
+    kIke,             // UDP 500, or 4500 behind the non-ESP marker: IP packet
+};
+
+/// Workers to control. Many producers, one consumer. When control sleeps, the first packet wakes it through an eventfd, so an idle
+/// gateway polls nothing and a busy one makes no system calls.
+class PuntQueue {
+ public:
+    static base::Result<std::unique_ptr<PuntQueue>> create(uint32_t size);
+    ~PuntQueue();
+    PuntQueue(const PuntQueue&) = delete;
+    PuntQueue& operator=(const PuntQueue&) = delete;
+
+    /// False when full; the caller keeps the packet. Threads: any worker.
+    bool put(rte_mbuf* m) noexcept;
+    /// Threads: control. Returns how many were taken.
+    uint32_t take(std::span<rte_mbuf*> out) noexcept;
+
+    /// Readable when packets may be waiting; for epoll. Threads: control.
+    [[nodiscard]] int event_fd() const noexcept { return event_fd_; }
+    /// Declares that control goes to sleep on event_fd(); false when packets wait already.
+    bool prepare_to_sleep() noexcept;
+    /// Clears event_fd() after waking.
+    void woke() noexcept;
+
+ private:
+    PuntQueue(rte_ring* ring, int event_fd) : ring_(ring), event_fd_(event_fd) {}
+    rte_ring* ring_;
+    int event_fd_;
+    std::atomic<bool> sleeping_{false};
+};
+
+}  // namespace ipsecgw::worker

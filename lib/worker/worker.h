@@ -1,0 +1,68 @@
+// One poll-mode worker: its lcore's whole life.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "esp/drop_sink.h"
+#include "telemetry/counter.h"
+#include "worker/dataplane.h"
+
+struct rte_mbuf;
+
+namespace ipsecgw::worker {
+
+/// Written by the worker, read by control.
+struct PortCounters {
+    telemetry::Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
+};
+
+struct WorkerCounters {
+    std::vector<PortCounters> ports;     // [PortView::index]
+    telemetry::Counter turns;            // poll loop iterations
+    telemetry::Counter idle_turns;       // of these, without a packet
+    telemetry::Counter busy_cycles;      // TSC cycles of turns with packets
+    telemetry::Counter handed_over_out;  // ESP packets given to their owner
+    telemetry::Counter handed_over_in;
+    telemetry::Counter icmp_sent;
+};
+
+/// Polls its queues, opens, seals, forwards. Never blocks (but for the idle sleep), allocates or logs.
+///
+/// Threads: create, link and destroy by main before and after the run; turn() or run() by one lcore; stop() and the counters by any;
+/// inject() by control.
+class Worker {
+ public:
+    /// `data` outlives the worker.
+    static base::Result<std::unique_ptr<Worker>> create(const DataPlane& data, uint16_t index, int socket);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Tells each worker its peers, for hand-over. Once, before any runs.
+    static void link(std::span<const std::unique_ptr<Worker>> workers);
+
+    /// One turn of the loop: poll every queue and ring once, process, transmit. Returns packets received. For tests and run().
+    uint32_t turn() noexcept;
+    /// Turns until stop(); goes QSBR-online and offline by itself, and sends what is queued before it returns.
+    void run() noexcept;
+    void stop() noexcept;
+
+    /// A complete Ethernet frame to transmit on PacketInfo::out_port. False when the ring is full; the caller keeps it.
+    bool inject(rte_mbuf* frame) noexcept;
+
+    [[nodiscard]] uint16_t index() const noexcept;
+    [[nodiscard]] const WorkerCounters& counters() const noexcept;
+    [[nodiscard]] const esp::DropSink& drops() const noexcept;
+
+ private:
+    struct Context;
+    explicit Worker(std::unique_ptr<Context> context);
+    std::unique_ptr<Context> context_;
+};
+
+}  // namespace ipsecgw::worker

@@ -1,0 +1,29 @@
+// main() for tests whose code under test needs an initialised EAL: no huge pages, no devices, no shared files.
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <rte_eal.h>
+
+int main(int argc, char** argv)
+{
+    testing::InitGoogleTest(&argc, argv);
+    if (GTEST_FLAG_GET(list_tests))
+        return RUN_ALL_TESTS();
+    std::vector<std::string> words = {argv[0],        "--no-huge",      "--no-shconf", "--no-pci", "--no-telemetry",
+                                      "--lcores=0@0", "-m", "512", "--log-level=lib.*:error", "--log-level=pmd.*:error",
+                                      "--file-prefix=gwtest" + std::to_string(getpid())};
+    std::vector<char*> args;
+    for (auto& word : words)
+        args.push_back(word.data());
+    if (rte_eal_init(static_cast<int>(args.size()), args.data()) < 0) {
+        std::fprintf(stderr, "EAL did not start\n");
+        return 2;
+    }
+    const int result = RUN_ALL_TESTS();
+    rte_eal_cleanup();
+    return result;
+}
