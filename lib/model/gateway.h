@@ -44,6 +44,7 @@ struct Settings {
     uint32_t max_sas = 65536;
     uint32_t mbufs = 0;                  // 0: enough for the rings, bursts and caches
     bool icmp_errors = true;             // send time exceeded and too big
+    uint32_t nat_keepalive_seconds = 20; // RFC 3948 section 4: 1 byte 0xff on idle UDP-encapsulated outbound SAs; 0 is off
     uint32_t idle_sleep_us = 0;          // 0: workers poll without pause; else they sleep so long when idle (shared machines)
 };
 
