@@ -17,6 +17,7 @@ enum class Drop : uint8_t {
     kAuth,               // ICV does not verify
     kPad,                // pad length or pad bytes wrong (section 2.4)
     kInnerHeader,        // what was inside is no valid IP packet of this SA's mode
+    kEcn,                // congestion mark on an inner packet that does not take them (RFC 6040 section 4.2)
     kSelectorMismatch,   // authentic, but not what this SA is for (RFC 4301 section 5.2)
     kDummy,              // TFC dummy packet, next header 59: consumed by design
     kEncapMismatch,      // UDP-encapsulated on a plain SA or the reverse, or another outer address than the SA's
