@@ -1,0 +1,110 @@
+"""The builds the suites run in, made when a suite first asks."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+import process
+
+
+@dataclasses.dataclass(frozen=True)
+class Build:
+    name: str
+    compiler: str           # "gcc" or "clang"
+    options: tuple = ()
+
+    @property
+    def env(self):
+        c, cxx = ("gcc", "g++") if self.compiler == "gcc" else ("clang", "clang++")
+        return {"CC": c, "CXX": cxx}
+
+
+# The sanitizers' builds optimise less: they are compiled for every run, and compile time is most of it.
+SANITIZED = ("-Doptimization=1", "-Db_lundef=false", "-Dbench=false")
+BUILDS = {
+    b.name: b
+    for b in (
+        Build("gcc", "gcc"),
+        Build("clang-asan", "clang", ("-Db_sanitize=address,undefined", *SANITIZED)),
+        Build("gcc-tsan", "gcc", ("-Db_sanitize=thread", *SANITIZED)),
+    )
+}
+
+
+class BuildError(Exception):
+    """A build that failed; the message names the log."""
+
+
+class Builder:
+    def __init__(self, root: pathlib.Path, logs: pathlib.Path, jobs: int):
+        self.root = root
+        self.logs = logs
+        self.jobs = jobs
+        self.failed = {}
+        self.ready = set()
+
+    def directory(self, name):
+        return self.root / "build" / name
+
+    def configure(self, name):
+        """Sets a build folder up, or brings the options of an existing one up to date."""
+        if name in self.ready:
+            return
+        build, directory = BUILDS[name], self.directory(name)
+        if not shutil.which(build.env["CXX"]):
+            raise BuildError(f"{build.env['CXX']} is not installed")
+        fresh = not (directory / "build.ninja").exists()
+        if fresh and directory.exists():    # an interrupted set-up
+            shutil.rmtree(directory)
+        command = ["meson", "setup", directory, self.root, *build.options] if fresh else ["meson", "configure", directory, *build.options]
+        done = process.run(command, self.log(name), timeout=300, env=build.env)
+        if not done.ok:
+            raise BuildError(f"meson {done.why()}: {self.log(name)}")
+        self.ready.add(name)
+
+    def compile(self, name, targets=()):
+        """Builds targets (ninja's names; none: everything). A failure is remembered: later suites do not try again."""
+        if name in self.failed:
+            raise BuildError(self.failed[name])
+        try:
+            self.configure(name)
+            done = process.run(["ninja", "-C", self.directory(name), f"-j{self.jobs}", *targets], self.log(name), timeout=1200)
+            if not done.ok:
+                raise BuildError(f"ninja {done.why()}: {self.log(name)}")
+        except BuildError as error:
+            self.failed[name] = str(error)
+            raise
+
+    def log(self, name):
+        return self.logs / f"build-{name}.log"
+
+    def introspect(self, name, what):
+        self.configure(name)
+        # Reads what the last configuration wrote; a changed meson.build is configured again by the first ninja run.
+        out = subprocess.run(["meson", "introspect", self.directory(name), f"--{what}"], check=True, capture_output=True, text=True,
+                             env={**os.environ, "LC_ALL": "C"})
+        return json.loads(out.stdout)
+
+    def tests(self, name, suites):
+        """Meson's tests that belong to one of the suites."""
+        def short(test):
+            return {s.split(":")[-1] for s in test["suite"]}
+        return [t for t in self.introspect(name, "tests") if short(t) & set(suites)]
+
+    def targets_of(self, name, tests):
+        """Ninja's names of what the tests need built."""
+        wanted = {d for t in tests for d in t["depends"]}
+        files = [f for t in self.introspect(name, "targets") if t["id"] in wanted for f in t["filename"]]
+        return sorted({str(pathlib.Path(f).relative_to(self.directory(name).resolve())) for f in files})
+
+    def targets_under(self, name, folder):
+        """Ninja's names of the executables defined below a folder of the source."""
+        out = []
+        for target in self.introspect(name, "targets"):
+            where = pathlib.Path(target["defined_in"]).relative_to(self.root)
+            if target["type"] == "executable" and str(where).startswith(folder + "/"):
+                out += [str(pathlib.Path(f).relative_to(self.directory(name).resolve())) for f in target["filename"]]
+        return sorted(out)

@@ -1,0 +1,232 @@
+#!/usr/bin/python3
+"""Runs the test suites; called by tools/test, which installs first."""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from typing import Callable
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import builds
+import process
+import tally
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LOGS = ROOT / "build" / "logs"
+
+SANITIZER_ENV = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+@dataclasses.dataclass
+class Suite:
+    name: str
+    what: str
+    run: Callable                   # (Context, Suite) -> Tally
+    limit_s: int
+    quick: bool = False
+    root: bool = False
+    tools: tuple = ()               # commands it cannot do without
+    build: str = "gcc"
+    meson: tuple = ()               # meson suites
+    only: tuple = ()                # meson test names; empty: all of the meson suites
+    env: dict = dataclasses.field(default_factory=dict)
+
+
+class Context:
+    def __init__(self, jobs):
+        self.jobs = jobs
+        self.builder = builds.Builder(ROOT, LOGS, jobs)
+
+    def log(self, suite):
+        return LOGS / f"{suite.name}.log"
+
+
+def meson_suite(context, suite):
+    """Builds and runs the meson tests of the suite."""
+    builder, name = context.builder, suite.build
+    builder.configure(name)
+    builder.compile(name, ["build.ninja"])     # configures again if a meson.build changed
+    tests = [t for t in builder.tests(name, suite.meson) if not suite.only or t["name"] in suite.only]
+    missing = set(suite.only) - {t["name"] for t in tests}
+    if missing:
+        return tally.failure(f"no such test: {' '.join(sorted(missing))}")
+    if not tests:
+        return tally.failure(f"meson knows no test of suite {' or '.join(suite.meson)}")
+    targets = builder.targets_of(name, tests)
+    if targets:
+        builder.compile(name, targets)
+    directory = builder.directory(name)
+    wrapper = ["--wrapper", "setarch -R"] if name.endswith("tsan") and _can_fix_addresses() else []
+    command = ["meson", "test", "-C", directory, "--no-rebuild", "--print-errorlogs", "--num-processes", context.jobs, "--logbase", suite.name,
+               "--timeout-multiplier", 1 if name == "gcc" else 5, *wrapper, *(w for s in suite.meson for w in ("--suite", s)), *suite.only]
+    done = process.run(command, context.log(suite), timeout=suite.limit_s, env=suite.env)
+    counts = tally.of_meson_log(directory / "meson-logs" / f"{suite.name}.json")
+    if not done.ok and counts.failed == 0:
+        counts.add(tally.failure(f"meson test: {done.why()}"))
+    return counts
+
+
+def _can_fix_addresses():
+    """tsan's shadow needs the usual layout; some kernels randomise too much for gcc 12's."""
+    return process.run(["setarch", "-R", "true"], LOGS / "setarch.log", timeout=10).ok
+
+
+def bench_suite(context, suite):
+    """Every micro benchmark runs, briefly; its numbers are not judged here."""
+    builder = context.builder
+    builder.configure("gcc")
+    programs = builder.targets_under("gcc", "bench")
+    if not programs:
+        return tally.failure("no benchmark under bench/")
+    builder.compile("gcc", programs)
+    counts = tally.Tally()
+    for program in programs:
+        out = LOGS / f"{pathlib.Path(program).name}.json"
+        out.unlink(missing_ok=True)
+        done = process.run([builder.directory("gcc") / program, "--benchmark_min_time=0.01", f"--benchmark_out={out}", "--benchmark_out_format=json"],
+                           context.log(suite), timeout=suite.limit_s)
+        counts.add(_benchmarks(program, out, done))
+    return counts
+
+
+def _benchmarks(program, out, done):
+    try:
+        rows = json.loads(out.read_text(encoding="utf-8"))["benchmarks"] if done.ok else []
+    except (OSError, ValueError, KeyError):
+        rows = []
+    if not rows:
+        return tally.failure(f"{program}: {done.why()}, no result")
+    bad = [r["name"] for r in rows if r.get("error_occurred")]
+    return tally.Tally(passed=len(rows) - len(bad), failed=len(bad), notes=[f"{program}: {b}" for b in bad])
+
+
+def netns_suite(context, suite):
+    """Gateways in namespaces, scapy and tshark as oracles."""
+    runner = ROOT / "tests" / "netns" / "run"
+    if not runner.exists():
+        return tally.failure("tests/netns/run is missing")
+    context.builder.compile("gcc", _programs(context))
+    out = LOGS / "netns.json"
+    out.unlink(missing_ok=True)
+    done = process.run([runner, "--build", context.builder.directory("gcc"), "--json", out], context.log(suite), timeout=suite.limit_s)
+    counts = tally.of_cases(out)
+    if not done.ok and counts.failed == 0:
+        counts.add(tally.failure(f"tests/netns/run: {done.why()}"))
+    return counts
+
+
+def quickstart_suite(context, suite):
+    """The README's first command, as a user runs it."""
+    log = context.log(suite)
+    done = process.run([ROOT / "tools" / "quickstart", "--name", f"test{os.getpid()}"], log, timeout=suite.limit_s)
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    if done.ok and lines[-1].startswith("quickstart: ok: 20/20 pings, 0 lost"):
+        return tally.Tally(passed=1)
+    return tally.failure(f"{done.why()}: {lines[-1]}")
+
+
+def _programs(context):
+    context.builder.configure("gcc")
+    return context.builder.targets_under("gcc", "app") + context.builder.targets_under("gcc", "tools")
+
+
+SUITES = (
+    Suite("unit", "libraries, vectors, models; layers and globals", meson_suite, 300, quick=True, meson=("unit",)),
+    Suite("dp", "packets through whole workers", meson_suite, 300, quick=True, meson=("dp",)),
+    Suite("asan", "clang build; unit and dp under the address and undefined-behaviour sanitizers", meson_suite, 600, build="clang-asan",
+          meson=("unit", "dp"), env=SANITIZER_ENV, tools=("clang++",)),
+    Suite("tsan", "what threads share, under the thread sanitizer", meson_suite, 400, build="gcc-tsan", meson=("unit",),
+          only=("sa",), env=SANITIZER_ENV),
+    Suite("long", "10 million mutated packets, 100 million through one worker", meson_suite, 400, meson=("long",)),
+    Suite("netns", "gateways in namespaces, scapy and tshark as oracles", netns_suite, 300, root=True, tools=("ip", "ethtool", "tcpdump", "tshark")),
+    Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),
+    Suite("bench", "every micro benchmark runs", bench_suite, 200),
+)
+
+
+def why_not(suite):
+    """Why a suite cannot run here, or None."""
+    absent = [t for t in suite.tools if not (shutil.which(t) or shutil.which(t, path="/usr/sbin:/sbin"))]
+    if absent:
+        return f"not installed: {' '.join(absent)}"
+    if suite.root and os.geteuid() != 0:
+        return "needs root: network namespaces"
+    return None
+
+
+def run_suite(context, suite):
+    reason = why_not(suite)
+    if reason:
+        return tally.skip(reason)
+    context.log(suite).unlink(missing_ok=True)
+    try:
+        counts = suite.run(context, suite)
+    except builds.BuildError as error:
+        return tally.failure(str(error))
+    except (OSError, ValueError, LookupError, subprocess.SubprocessError) as error:
+        return tally.failure(f"{type(error).__name__}: {error}")
+    if counts.total == 0:
+        return tally.failure("ran no test")
+    return counts
+
+
+def report(suite, counts, seconds, log):
+    print(f"{suite.name:<11} {counts.line():<40} {seconds:>5.0f} s", flush=True)
+    for note in counts.notes:
+        print(f"    {note}")
+    if counts.failed and log.exists():
+        print(f"    --- the end of {log.relative_to(ROOT)}")
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines()[-40:]:
+            print(f"    {line}")
+    sys.stdout.flush()
+
+
+def parse(argv):
+    parser = argparse.ArgumentParser(prog="tools/test", description="Runs the test suites; the last line counts the cases.")
+    parser.add_argument("--quick", action="store_true", help="release build, unit and packet tests only")
+    parser.add_argument("--suite", action="append", default=[], choices=[s.name for s in SUITES], help="only this suite; may be repeated")
+    parser.add_argument("--list", action="store_true", help="list the suites and exit")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="parallel compilers and tests (default: one per core)")
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse(argv)
+    if args.list:
+        for suite in SUITES:
+            print(f"{suite.name:<11} {'root  ' if suite.root else '      '}{'quick  ' if suite.quick else '       '}{suite.what}")
+        return 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    chosen = [s for s in SUITES if (s.name in args.suite if args.suite else s.quick or not args.quick)]
+    context, total, start = Context(args.jobs), tally.Tally(), time.monotonic()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for log in LOGS.glob("build-*.log"):
+        log.unlink()
+    try:
+        for suite in chosen:
+            begin = time.monotonic()
+            counts = run_suite(context, suite)
+            report(suite, counts, time.monotonic() - begin, context.log(suite))
+            total.add(counts)
+    except KeyboardInterrupt:
+        total.add(tally.failure("interrupted"))
+    finally:
+        process.end_all()
+    print(f"total       {time.monotonic() - start:.0f} s, logs in {LOGS.relative_to(ROOT)}/")
+    print(total.line(), flush=True)
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
