@@ -1,6 +1,7 @@
 // The ESP algorithms and their lengths, by the names operators know from swanctl proposals.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -24,6 +25,9 @@ enum class Encryption : uint8_t {
 
 /// AUTH transforms (RFC 4868). kNone goes with the AEADs only.
 enum class Integrity : uint8_t { kNone, kHmacSha256, kHmacSha384, kHmacSha512 };
+
+/// FIPS 197; what key_bits may be for the AES transforms.
+inline constexpr std::array<uint16_t, 3> kAesKeyBits = {128, 192, 256};
 
 /// What ESP needs to know of an algorithm pair. Bytes.
 struct SuiteLayout {
@@ -57,6 +61,15 @@ struct EspSuite {
 /// Reads a proposal's ESP part: "aes128gcm128" and "aes128gcm16" are the same. Order-insensitive; unknown words, a cipher
 /// without integrity and an AEAD with integrity are errors that name the word.
 base::Result<EspSuite> parse_esp_suite(std::string_view text);
+
+/// What a whole ESP proposal says, ESN included.
+struct EspProposal {
+    EspSuite suite;
+    bool esn = false;
+};
+
+/// Like parse_esp_suite, and accepts "esn" or "noesn" as a word: "aes128gcm16-esn".
+base::Result<EspProposal> parse_esp_proposal(std::string_view text);
 
 /// Every suite lib/esp implements, for capability listings and tests.
 const std::vector<EspSuite>& all_esp_suites();

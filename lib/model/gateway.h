@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/policy.h"
@@ -60,5 +61,6 @@ struct Gateway {
 std::string_view to_string(PortRole role) noexcept;
 std::string_view to_string(Direction direction) noexcept;  // "in", "out"
 std::string_view to_string(Mode mode) noexcept;
+std::string_view to_string(EngineChoice engine) noexcept;  // "auto", "cpu-crypto", "openssl"
 
 }  // namespace ipsecgw::model

@@ -16,7 +16,8 @@ struct TrafficSelector {
     uint8_t protocol = 0;   // 0 is any
     net::PortRange ports;   // ICMP: type * 256 + code (RFC 7296 section 3.13.1)
 
-    /// "10.1.0.0/16", "192.168.50.1/24[udp/4789]", "10.0.0.0/8[tcp]", "::/0[/4789-4800]" ; ports need a protocol that has them.
+    /// "10.1.0.0/16", "192.168.50.1[udp/4789]", "10.0.0.0/8[tcp]", "::/0[udp/4789-4800]", "10.0.0.0/8[icmp/8]"; host bits are cleared. Ports need
+    /// a protocol that has them; an ICMP number below 256 is a type with all its codes.
     static base::Result<TrafficSelector> parse(std::string_view text);
     [[nodiscard]] std::string to_string() const;
 
