@@ -1,0 +1,20 @@
+// Ownership of OpenSSL objects, declared without OpenSSL's headers: those stay inside this library.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+struct evp_cipher_ctx_st;
+
+namespace ipsecgw::crypto {
+
+/// Which way a keyed cipher runs. It is fixed when the key is set.
+enum class Operation : uint8_t { kSeal, kOpen };
+
+/// Wipes the key schedule and frees.
+struct CipherCtxDeleter {
+    void operator()(evp_cipher_ctx_st* ctx) const noexcept;
+};
+using CipherCtxPtr = std::unique_ptr<evp_cipher_ctx_st, CipherCtxDeleter>;
+
+}  // namespace ipsecgw::crypto
