@@ -100,6 +100,16 @@ struct [[gnu::packed]] IcmpHeader {
 };
 static_assert(sizeof(IcmpHeader) == 8);
 
+/// Neighbour solicitation and advertisement, RFC 4861 sections 4.3 and 4.4; options follow.
+struct [[gnu::packed]] DiscoveryHeader {
+    uint8_t type;
+    uint8_t code;
+    uint16_t checksum_be;
+    uint32_t flags_be;  // router, solicited, override in the top three bits; reserved in a solicitation
+    std::array<uint8_t, 16> target;
+};
+static_assert(sizeof(DiscoveryHeader) == 24);
+
 /// RFC 826 for IPv4 over Ethernet.
 struct [[gnu::packed]] ArpPacket {
     uint16_t hardware_type_be;

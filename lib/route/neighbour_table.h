@@ -15,9 +15,11 @@ struct NeighbourEntry {
     net::MacAddress mac;
 };
 
-/// Open-addressing hash over (port, address); built whole at each change, which is rare beside look-ups.
+/// Open-addressing hash over (port, address); built whole at each change, which is rare beside look-ups. At most half full. The hash
+/// is seeded anew for each table: who can choose addresses on a link cannot choose where they collide.
 class NeighbourTable {
  public:
+    /// An address given twice on one port: the later wins. Unspecified addresses are left out.
     explicit NeighbourTable(const std::vector<NeighbourEntry>& entries);
 
     /// Null: not resolved. Stays valid until the worker's next quiescent state.
@@ -25,8 +27,12 @@ class NeighbourTable {
     [[nodiscard]] size_t size() const noexcept { return size_; }
 
  private:
+    /// The slot that holds the key, or the free one where it would go.
+    [[nodiscard]] size_t slot_of(uint16_t port, const net::IpAddress& address) const noexcept;
+
     std::vector<NeighbourEntry> slots_;  // power of two; an unspecified address marks a free slot
     size_t size_ = 0;
+    uint64_t seed_ = 0;
 };
 
 }  // namespace ipsecgw::route

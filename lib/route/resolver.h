@@ -2,10 +2,8 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "net/address.h"
@@ -50,19 +48,23 @@ struct Effects {
 };
 
 /// Rules: learns only from replies to its own requests, and from requests aimed at it; a frame for another never overwrites a known
-/// entry, and static entries never change. Validates as RFC 4861 section 7.1 says (hop limit 255, checksum, lengths, no options of
-/// length 0). Requests: three tries, one second apart. Reachable for 30 s after confirmation, then probed by unicast while it stays
-/// in the table; gone after three unanswered probes. At most `kMaxWaiting` packets wait for one next hop, the oldest is given up
-/// first; at most `kMaxEntries` entries, so that a scan from the wire cannot exhaust memory.
+/// entry, it only makes us probe sooner; static entries never change. Validates as RFC 4861 section 7.1 says (hop limit 255,
+/// checksum, lengths, no options of length 0). Requests: three tries, one second apart. Reachable for 30 s after confirmation, then
+/// probed by unicast while it stays in the table; gone after three unanswered probes. Learnt from a host's own request: stale, in the
+/// table, probed after 5 s. At most `kMaxWaiting` packets wait for one next hop and `kMaxWaitingTotal` for all, the oldest is given
+/// up first; at most `kMaxEntries` entries beside the static ones, so that a scan from the wire exhausts neither memory nor mbufs.
+/// Answers requests for its own addresses, duplicate address probes included (RFC 5227, RFC 4862 section 5.4.3).
 /// Threads: control. Sans-I/O: no clock, no socket, no mbuf.
 class Resolver {
  public:
     static constexpr size_t kMaxWaiting = 16;
+    static constexpr size_t kMaxWaitingTotal = 2048;
     static constexpr size_t kMaxEntries = 8192;
 
     explicit Resolver(std::vector<Link> links);
     ~Resolver();
 
+    /// Both change the table; packets that waited for the address come back in the effects of the next call (its time is now).
     void add_static(const NeighbourEntry& entry);
     bool remove(uint16_t port, const net::IpAddress& address);
 
