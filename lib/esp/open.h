@@ -14,11 +14,13 @@ namespace ipsecgw::esp {
 /// On entry each mbuf starts at its outer IP header, is one segment, ends with the ICV (link padding trimmed), and `l3_len` is the
 /// distance in bytes from there to the ESP header: IP header with options or extension headers, and UDP where encapsulated.
 /// On return the first n entries of `burst` are the survivors, in order. Tunnel mode: each starts at its inner IP header, DSCP and ECN
-/// combined as the SA says. Transport mode: the IP header, corrected, then the payload. The others belong to `drops`, charged to the SA.
+/// combined as the SA says. Transport mode: the IP header, corrected, then the payload, with `l3_len` the bytes before the payload. The others
+/// belong to `drops`, charged to the SA.
 ///
 /// \param sa   an SA owned by the calling worker. Its replay window moves for authentic packets only.
 /// \return     number of survivors, 0 to burst.size(). Never fails as a whole.
-/// Drops: kEspRunt, kReplay, kTooOld, kAuth, kPad, kInnerHeader, kDummy, kEncapMismatch, kExpired.
+/// Drops: kEspRunt, kReplay, kTooOld, kAuth, kPad, kInnerHeader, kEcn, kDummy, kEncapMismatch (also another
+/// destination than the SA's local address), kExpired.
 /// Counts packets and bytes of survivors. The selector check (RFC 4301 section 5.2) is the caller's.
 /// Threads: owner worker only. Does not allocate, block or log. burst.size() <= sa::kMaxBurst.
 uint16_t open_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept;

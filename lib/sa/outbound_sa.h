@@ -39,7 +39,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) OutboundSa {
     SaCounters* counters;                   // [worker]
     uint64_t iv_base;                       // IV = iv_base + sequence number: random start, so a restart with the same key does
                                             // not repeat IVs (RFC 4106 section 3.1 wants uniqueness only)
-    uint64_t last_sequence;                 // last usable number: 2^32 - 1, 2^64 - 1, or the hard packet limit
+    uint64_t last_sequence;                 // last usable number: 2^32 - 1, near 2^64 (ESN), or the hard packet limit
 
     // Line 1. The outer header, complete but for lengths, identification, checksum and copied bits.
     alignas(RTE_CACHE_LINE_SIZE) uint8_t outer[kMaxOuterBytes];

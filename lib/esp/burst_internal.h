@@ -1,0 +1,97 @@
+// What open and seal share: the shapes their bursts are stamped for, and small things done per burst.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include <rte_mbuf.h>
+
+#include "base/byte_order.h"
+#include "esp/drop_sink.h"
+#include "net/headers.h"
+#include "sa/cipher_context.h"
+#include "sa/inbound_sa.h"
+
+namespace ipsecgw::esp {
+
+/// The flags that change which bytes are where. A burst function is stamped for each combination and chosen once per burst, so that
+/// header lengths are constants and the copies of headers are plain moves.
+inline constexpr uint8_t kShapeMask = sa::kSaTransport | sa::kSaUdp | sa::kSaOuterIpv6;
+inline constexpr uint32_t kShapeShift = 1;
+inline constexpr size_t kShapes = 8;
+static_assert(kShapeMask == (kShapes - 1) << kShapeShift, "the shape flags are adjacent: they index the burst functions");
+
+template <uint8_t kFlags>
+struct Shape {
+    static constexpr bool kTransport = (kFlags & sa::kSaTransport) != 0;
+    static constexpr bool kUdp = (kFlags & sa::kSaUdp) != 0;
+    static constexpr bool kIpv6 = (kFlags & sa::kSaOuterIpv6) != 0;
+    static constexpr uint32_t kUdpBytes = kUdp ? sizeof(net::UdpHeader) : 0;
+    /// Without options and extension headers.
+    static constexpr uint32_t kIpBytes = kIpv6 ? sizeof(net::Ipv6Header) : sizeof(net::Ipv4Header);
+    static constexpr uint8_t kProtocol = kUdp ? net::kProtoUdp : net::kProtoEsp;
+};
+
+/// Calls `stamp.operator()<flags>()` for each shape, in the order of shape_index().
+template <class Stamp>
+constexpr auto for_each_shape(Stamp stamp)
+{
+    return [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+        return std::array{stamp.template operator()<static_cast<uint8_t>(kIndex << kShapeShift)>()...};
+    }(std::make_index_sequence<kShapes>());
+}
+constexpr size_t shape_index(uint8_t flags) noexcept { return (flags & kShapeMask) >> kShapeShift; }
+
+constexpr telemetry::Drop kKeep = telemetry::Drop::kCount;  // no reason: the packet goes on
+
+/// Where the packets that one SA loses on one worker go. Out of line: losing packets must not lengthen the loops.
+struct Losses {
+    sa::SaCounters& counters;
+    DropSink& drops;
+
+    [[gnu::cold, gnu::noinline]] void add(rte_mbuf* m, telemetry::Drop reason) const noexcept
+    {
+        drops.drop(m, reason, counters);
+    }
+    [[gnu::cold, gnu::noinline]] void add(std::span<rte_mbuf*> burst, telemetry::Drop reason) const noexcept
+    {
+        for (rte_mbuf* m : burst)
+            drops.drop(m, reason, counters);
+    }
+};
+
+/// One bit per packet of a burst.
+constexpr uint64_t burst_mask(size_t packets) noexcept
+{
+    return packets == sa::kMaxBurst ? ~uint64_t{0} : (uint64_t{1} << packets) - 1;
+}
+
+/// Moves a header of `bytes` within a packet; the ranges may overlap. `kUsual` is the length without options: a fixed-size move.
+template <uint32_t kUsual>
+inline void move_header(uint8_t* to, const uint8_t* from, uint32_t bytes) noexcept
+{
+    if (bytes == kUsual) [[likely]] {
+        std::array<uint8_t, kUsual> header;
+        std::memcpy(header.data(), from, kUsual);
+        std::memcpy(to, header.data(), kUsual);
+        return;
+    }
+    std::memmove(to, from, bytes);
+}
+
+/// Words as they lie on the wire, for one's-complement sums (RFC 1071 section 2 (B): any byte order serves).
+inline uint16_t load_wire16(const uint8_t* p) noexcept
+{
+    uint16_t word;
+    std::memcpy(&word, p, sizeof word);
+    return word;
+}
+inline void store_wire16(uint8_t* p, uint16_t word) noexcept { std::memcpy(p, &word, sizeof word); }
+
+/// The second and third nibble (RFC 8200 section 3).
+inline uint8_t ipv6_traffic_class(const uint8_t* ip) noexcept { return static_cast<uint8_t>(base::load_be16(ip) >> 4); }
+
+}  // namespace ipsecgw::esp
