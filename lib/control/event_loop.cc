@@ -161,16 +161,17 @@ void EventLoop::State::wait()
     const int count = epoll_wait(epoll_fd, events.data(), static_cast<int>(events.size()), timeout_ms());
     for (int i = 0; i < count && !stopping.load(std::memory_order_relaxed); i++) {
         const epoll_event& event = events[static_cast<size_t>(i)];
-        if (event.data.u64 == kMailbox) {
+        const uint64_t key = event.data.u64;  // epoll_event is packed: no reference may be bound to its members
+        if (key == kMailbox) {
             uint64_t rings;
             [[maybe_unused]] const auto got = read(event_fd, &rings, sizeof rings);
             continue;
         }
-        const auto it = watches.find(event.data.u64);
+        const auto it = watches.find(key);
         if (it == watches.end())
             continue;
         const auto watch = it->second;  // keeps the callback alive while it takes itself back
-        guarded("descriptor callback", watch->ready, event.events);
+        guarded("descriptor callback", watch->ready, uint32_t{event.events});
     }
 }
 
