@@ -188,6 +188,7 @@ def check_globals(root: pathlib.Path, libraries):
                                 "process would share it; own it, make it constexpr, or list it in lib/README.md with the reason")
             else:
                 used.add(entry)
+    problems = list(dict.fromkeys(problems))    # an object and its guard are one
     problems += [f"lib/README.md: '{p}' is listed, but no library has it" for p in rules.globals if p not in used]
     return problems
 

@@ -1,0 +1,214 @@
+#!/usr/bin/python3
+"""The demonstration behind tools/quickstart: two hosts, two gateways, and a look at the wire between them."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import builds
+import lab
+import tunnel_pair
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LOGS = ROOT / "build" / "logs"
+PINGS = 20
+TCP_SECONDS = 3
+
+# What may be on the wire beside ESP: address resolution. Everything else that is IP would be a leak.
+NOT_IP = "arp or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137)"
+ESP = "ip proto 50 or ip6 proto 50"
+
+PICTURE = """
+  host-a            gw-a                         gw-b            host-b
+  10.1.0.2 ---- 10.1.0.1  192.0.2.1 ==ESP== 192.0.2.2  10.2.0.1 ---- 10.2.0.2
+  2001:db8:1::2                                               2001:db8:2::2
+"""
+
+
+class Failed(Exception):
+    """The demonstration did not show what it should; the message is the reason."""
+
+
+def step(text):
+    print(f"== {text}", flush=True)
+
+
+def build():
+    """ipsec-gw and gwctl, in the folder tools/test uses too."""
+    builder = builds.Builder(ROOT, LOGS, len(os.sched_getaffinity(0)))
+    builder.configure("gcc")
+    builder.compile("gcc", ["build.ninja"])
+    builder.compile("gcc", builder.targets_under("gcc", "app") + builder.targets_under("gcc", "tools"))
+    return builder.directory("gcc")
+
+
+def make_lab(the_lab, directory):
+    """Namespaces, wires, both gateways running. Returns (host_a, host_b, gateway_a, gateway_b)."""
+    host_a, host_b = the_lab.namespace("host-a"), the_lab.namespace("host-b")
+    gw_a, gw_b = the_lab.gateway_namespace("gw-a"), the_lab.gateway_namespace("gw-b")
+    the_lab.wire((host_a, "eth0"), (gw_a, "lan"))
+    the_lab.wire((gw_a, "wan"), (gw_b, "wan"))
+    the_lab.wire((gw_b, "lan"), (host_b, "eth0"))
+    for host, site in ((host_a, 1), (host_b, 2)):
+        host.ip("address", "add", f"10.{site}.0.2/24", "dev", "eth0")
+        host.ip("address", "add", f"2001:db8:{site}::2/64", "dev", "eth0", "nodad")
+        host.ip("route", "add", "default", "via", f"10.{site}.0.1")
+        host.ip("route", "add", "default", "via", f"2001:db8:{site}::1")
+    cpus = sorted(os.sched_getaffinity(0))
+    pair = []
+    for role, config, cpu in zip(("gw-a", "gw-b"), tunnel_pair.configs(the_lab.directory), (cpus[0], cpus[-1])):
+        gateway = lab.Gateway(the_lab, role, directory / "app" / "ipsec-gw", directory / "tools" / "gwctl" / "gwctl", config, ("lan", "wan"), cpus=[cpu])
+        gateway.start()
+        print(f"{role}: " + " ".join(str(w) for w in gateway.command()))
+        pair.append(gateway)
+    return host_a, host_b, *pair
+
+
+class Capture:
+    """tcpdump on the wire, seen from gateway B's end. The kernel filters, so a busy wire does not hide a leak."""
+
+    def __init__(self, ns, filter_, path):
+        self.path = path
+        self.process = subprocess.Popen(ns.command("tcpdump", "-i", "wan", "-n", "-s", "128", "-B", "16384", "-U", "-Z", "root", "-w", path, filter_),
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        line = self.process.stderr.readline()     # "tcpdump: listening on wan, ..."
+        if "listening" not in line:
+            raise Failed(f"tcpdump: {line.strip()}")
+
+    def count(self):
+        """Ends the capture: packets that matched, those that did not fit its buffer included."""
+        self.process.send_signal(signal.SIGINT)
+        _, text = self.process.communicate(timeout=20)
+        numbers = {word: int(n) for n, word in re.findall(r"^(\d+) packets? (captured|received by filter|dropped by kernel)", text, re.MULTILINE)}
+        if "received by filter" not in numbers:
+            raise Failed(f"tcpdump: {text.strip()}")
+        return max(numbers["received by filter"], numbers["captured"])
+
+
+def ping(host, address):
+    """(received, sent) of PINGS echo requests."""
+    done = host.run("ping", "-n", "-c", PINGS, "-i", "0.05", "-W", "2", address, check=False)
+    match = re.search(r"(\d+) packets transmitted, (\d+) received", done.stdout)
+    if not match:
+        raise Failed(f"ping {address}: {(done.stdout + done.stderr).strip()}")
+    print(done.stdout.strip().splitlines()[-2])
+    return int(match.group(2)), int(match.group(1))
+
+
+def tcp(client, server, address):
+    """Mbit/s of one TCP connection, as the receiver saw it."""
+    listener = server.start("iperf3", "--server", "--one-off", "--bind", address)
+    try:
+        for _ in range(50):
+            if address in server.run("ss", "-Hltn", "sport = :5201").stdout:
+                break
+            time.sleep(0.1)
+        done = client.run("iperf3", "--client", address, "--time", TCP_SECONDS, "--connect-timeout", "5000", "--json", check=False, timeout=TCP_SECONDS + 30)
+        result = json.loads(done.stdout)
+    except ValueError as error:
+        raise Failed(f"iperf3: {done.stdout[:200]} {done.stderr[:200]}") from error
+    finally:
+        listener.terminate()
+        listener.wait()
+    if "error" in result:
+        raise Failed(f"iperf3: {result['error']}")
+    return result["end"]["sum_received"]["bits_per_second"] / 1e6
+
+
+def demonstrate(the_lab, directory):
+    """Everything with traffic in it. Returns the last line and whether all of it is true."""
+    step("two hosts, two gateways" + PICTURE)
+    host_a, host_b, gw_a, gw_b = make_lab(the_lab, directory)
+    esp = Capture(gw_b.ns, ESP, the_lab.directory / "esp.pcap")
+    plain = Capture(gw_b.ns, f"not ({ESP}) and not ({NOT_IP})", the_lab.directory / "plaintext.pcap")
+    step(f"{PINGS} pings from host-a to host-b, IPv4 and IPv6")
+    received, sent = ping(host_a, "10.2.0.2")
+    received6, sent6 = ping(host_a, "2001:db8:2::2")
+    step(f"TCP for {TCP_SECONDS} s")
+    rate = tcp(host_a, host_b, "10.2.0.2")
+    print(f"{rate:.0f} Mbit/s")
+    esp_packets, plain_packets = esp.count(), plain.count()
+    step("gwctl sa show (gateway A)")
+    print(gw_a.ask("sa", "show").stdout.rstrip())
+    step("gwctl drops (gateway A)")
+    print(gw_a.ask("drops").stdout.rstrip())
+    line = (f"{received}/{sent} pings, {sent - received} lost, ESP packets {esp_packets}, "
+            f"plaintext packets {plain_packets} on the wire, tcp {rate:.0f} Mbit/s")
+    # Each ping is one ESP packet each way.
+    good = received == sent == PINGS and received6 == sent6 == PINGS and esp_packets >= 4 * PINGS and plain_packets == 0 and rate >= 1
+    if received6 != PINGS:
+        line += f"; IPv6 {received6}/{sent6} pings"
+    if plain_packets:
+        print(f"--- on the wire\n{lab.sh('tcpdump', '-n', '-c', '10', '-r', plain.path, check=False).stdout.rstrip()}")
+    if not good:
+        for gateway in (gw_a, gw_b):
+            print(f"--- {gateway.role}: drops\n{gateway.ask('drops', check=False).stdout}--- {gateway.role}: log\n"
+                  + "\n".join(gateway.log.read_text(errors="replace").splitlines()[-20:]))
+    return line, good
+
+
+def how_to_look_around(the_lab, directory):
+    gwctl = directory / "tools" / "gwctl" / "gwctl"
+    host, gateway = the_lab.namespaces["host-a"].name, the_lab.namespaces["gw-b"].name
+    print(f"""
+It keeps running. Look around:
+  {gwctl} --socket {the_lab.directory}/gw-a.sock sa show        # also: policy show, port show, route show, drops, stats; -j for JSON
+  ip netns exec {host} ping 10.2.0.2
+  ip netns exec {gateway} tcpdump -n -i wan                   # the wire between the gateways
+  less {the_lab.directory}/gw-a.cfg                              # its configuration; gw-a.log is what it says
+Stop it:
+  tools/quickstart --stop{'' if the_lab.name == 'quickstart' else ' --name ' + the_lab.name}
+""")
+
+
+def run(args):
+    the_lab = lab.Lab(args.name)
+    kept = False
+    try:
+        step("build")
+        directory = build()
+        the_lab.open()
+        try:
+            line, good = demonstrate(the_lab, directory)
+            if args.keep and good:
+                the_lab.keep()
+                kept = True
+                how_to_look_around(the_lab, directory)
+        finally:
+            if not kept:
+                the_lab.close()
+    except (lab.LabError, builds.BuildError, Failed) as error:
+        print(f"quickstart: failed: {error}", flush=True)
+        return 1
+    print(f"quickstart: {'ok' if good else 'failed'}: {line}", flush=True)
+    return 0 if good else 1
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/quickstart", description="Two gateways on this machine, traffic through the tunnel, a look at the wire.")
+    parser.add_argument("--keep", action="store_true", help="leave it running and say how to look around")
+    parser.add_argument("--stop", action="store_true", help="take down what --keep left")
+    parser.add_argument("--name", default="quickstart", help="of the lab, when several run side by side")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
+    if args.stop:
+        lab.take_down(args.name)
+        print(f"quickstart: stopped '{args.name}'")
+        return 0
+    try:
+        return run(args)
+    except KeyboardInterrupt:
+        print("quickstart: failed: interrupted")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
