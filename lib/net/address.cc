@@ -32,9 +32,10 @@ Result<IpAddress> IpAddress::parse(std::string_view text)
 {
     const std::string copy(text);
     uint8_t bytes[16];
-    if (inet_pton(AF_INET, copy.c_str(), bytes) == 1)
+    const bool is_whole = copy.find('\0') == std::string::npos;  // inet_pton() would stop there
+    if (is_whole && inet_pton(AF_INET, copy.c_str(), bytes) == 1)
         return v4(bytes);
-    if (inet_pton(AF_INET6, copy.c_str(), bytes) == 1)
+    if (is_whole && inet_pton(AF_INET6, copy.c_str(), bytes) == 1)
         return v6(bytes);
     return Error{ErrorCode::kInvalidArgument, "\"" + copy + "\" is not an IPv4 or IPv6 address",
                  "write it like 192.0.2.1 or 2001:db8::1"};
@@ -114,7 +115,10 @@ std::string Prefix::to_string() const { return address.to_string() + "/" + std::
 Result<MacAddress> MacAddress::parse(std::string_view text)
 {
     const auto bytes = base::decode_hex(text);
-    if (!bytes || bytes->size() != 6 || text.size() != 17)
+    bool has_form = text.size() == 17;
+    for (size_t i = 2; i < text.size(); i += 3)
+        has_form = has_form && text[i] == ':';
+    if (!has_form || !bytes || bytes->size() != 6)
         return Error{ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" is not a MAC address",
                      "write it like 02:00:00:00:00:01"};
     MacAddress mac;
