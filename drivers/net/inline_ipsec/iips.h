@@ -107,6 +107,15 @@ enum iips_verdict {
 enum iips_verdict iips_egress(struct iips_sa *sa, struct rte_mbuf *m);
 enum iips_verdict iips_ingress(struct iips_sa *sa, struct rte_mbuf *m, uint16_t esp_offset);
 
+/* iips_replay.c. Called with sa->lock held. */
+uint64_t iips_full_sequence(const struct iips_sa *sa, uint32_t low);
+bool iips_replayed(struct iips_sa *sa, uint64_t seq);
+void iips_mark_seen(struct iips_sa *sa, uint64_t seq);
+
+/* iips_checksum.c: no-ops where the session does not ask; the check sets mbuf flags. */
+void iips_fill_checksums(const struct iips_sa *sa, void *ip, uint32_t len);
+void iips_check_checksums(const struct iips_sa *sa, struct rte_mbuf *m, void *ip, uint32_t len);
+
 /* ---- flow rules (iips_flow.c) ---- */
 
 struct rte_flow {
@@ -203,6 +212,9 @@ static inline uint32_t iips_bucket(const struct iips_port *port, uint32_t spi)
 void iips_quiesce(struct iips_port *port);
 void iips_resume(struct iips_port *port);
 
+/* iips_capability.c */
+const struct rte_security_capability *iips_capabilities(void *device);
+
 /* iips_security.c */
 int iips_security_init(struct iips_port *port);
 void iips_security_fini(struct iips_port *port);
@@ -227,6 +239,11 @@ void iips_parse(const struct rte_mbuf *m, struct iips_frame *frame);
 void iips_rss_default(struct iips_port *port);
 uint32_t iips_rss_hash(const uint8_t *key, uint64_t types, const struct rte_mbuf *m, const struct iips_frame *frame);
 uint16_t iips_steer(struct iips_port *port, struct rte_mbuf *m, const struct iips_frame *frame, const struct rte_flow *rule);
+
+int iips_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size);
+int iips_reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size);
+int iips_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf);
+int iips_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf);
 
 /* iips_flow.c */
 const struct rte_flow *iips_match(const struct iips_port *port, const struct iips_frame *frame);

@@ -20,122 +20,6 @@
 #define NEXT_NONE 59	/* TFC dummy packet, RFC 4303 section 2.6 */
 #define NAT_T_PORT 4500
 
-/* ---- anti-replay, RFC 4303 section 3.4.3 and appendix A2 ---- */
-
-static uint64_t full_sequence(const struct iips_sa *sa, uint32_t low)
-{
-	uint32_t size = sa->xform.replay_win_sz != 0 ? sa->xform.replay_win_sz : 64;
-	uint32_t top_low = (uint32_t)sa->highest, top_high = (uint32_t)(sa->highest >> 32);
-
-	if (!sa->xform.options.esn)
-		return low;
-	if (top_low >= size - 1)	/* case A: the window lies within one subspace */
-		return low >= top_low - size + 1 ? ((uint64_t)top_high << 32) | low : ((uint64_t)(top_high + 1) << 32) | low;
-	/* case B: it spans two */
-	if (low >= (uint32_t)(top_low - size + 1) && top_high > 0)
-		return ((uint64_t)(top_high - 1) << 32) | low;
-	return ((uint64_t)top_high << 32) | low;
-}
-
-static bool window_bit(struct iips_sa *sa, uint64_t seq)
-{
-	return (sa->window[(seq / 64) % RTE_DIM(sa->window)] >> (seq % 64)) & 1;
-}
-
-static bool replayed(struct iips_sa *sa, uint64_t seq)
-{
-	uint32_t size = sa->xform.replay_win_sz;
-
-	if (size == 0)
-		return false;
-	if (seq == 0 || (seq <= sa->highest && sa->highest - seq >= size))
-		return true;
-	return seq <= sa->highest && window_bit(sa, seq);
-}
-
-/* Clears the bits between the old right edge and the new one, then marks. The bitmap is as long as the largest window. */
-static void mark_seen(struct iips_sa *sa, uint64_t seq)
-{
-	uint64_t at;
-
-	if (seq > sa->highest) {
-		if (seq - sa->highest >= IIPS_MAX_WINDOW)
-			memset(sa->window, 0, sizeof(sa->window));
-		else
-			for (at = sa->highest + 1; at <= seq; at++)
-				sa->window[(at / 64) % RTE_DIM(sa->window)] &= ~(UINT64_C(1) << (at % 64));
-		sa->highest = seq;
-	}
-	sa->window[(seq / 64) % RTE_DIM(sa->window)] |= UINT64_C(1) << (seq % 64);
-}
-
-/* ---- checksums a session may ask for ---- */
-
-static void *l4_checksum_field(uint8_t protocol, void *l4, uint32_t l4_len)
-{
-	if (protocol == IPPROTO_TCP && l4_len >= sizeof(struct rte_tcp_hdr))
-		return &((struct rte_tcp_hdr *)l4)->cksum;
-	if (protocol == IPPROTO_UDP && l4_len >= sizeof(struct rte_udp_hdr))
-		return &((struct rte_udp_hdr *)l4)->dgram_cksum;
-	return NULL;
-}
-
-static uint16_t l4_checksum(void *ip, void *l4)
-{
-	return ((struct rte_ipv4_hdr *)ip)->version == 4 ? rte_ipv4_udptcp_cksum(ip, l4) : rte_ipv6_udptcp_cksum(ip, l4);
-}
-
-static void fill_inner_checksums(const struct iips_sa *sa, void *ip, uint32_t len)
-{
-	struct rte_ipv4_hdr *ip4 = ip;
-	bool v4 = ip4->version == 4;
-	uint32_t header = v4 ? ip4->ihl * 4u : (uint32_t)sizeof(struct rte_ipv6_hdr);
-	uint8_t protocol = v4 ? ip4->next_proto_id : ((struct rte_ipv6_hdr *)ip)->proto;
-	uint16_t *field;
-
-	if (len < header)
-		return;
-	if (sa->xform.options.l4_csum_enable) {
-		field = l4_checksum_field(protocol, (uint8_t *)ip + header, len - header);
-		if (field != NULL) {
-			*field = 0;
-			*field = l4_checksum(ip, (uint8_t *)ip + header);
-		}
-	}
-	if (sa->xform.options.ip_csum_enable && v4) {
-		ip4->hdr_checksum = 0;
-		ip4->hdr_checksum = rte_ipv4_cksum(ip4);
-	}
-}
-
-static void check_inner_checksums(const struct iips_sa *sa, struct rte_mbuf *m, void *ip, uint32_t len)
-{
-	struct rte_ipv4_hdr *ip4 = ip;
-	bool v4 = ip4->version == 4;
-	uint32_t header = v4 ? ip4->ihl * 4u : (uint32_t)sizeof(struct rte_ipv6_hdr);
-	uint8_t protocol = v4 ? ip4->next_proto_id : ((struct rte_ipv6_hdr *)ip)->proto;
-	uint16_t *field, found;
-
-	if (len < header)
-		return;
-	if (sa->xform.options.ip_csum_enable && v4) {
-		found = ip4->hdr_checksum;
-		ip4->hdr_checksum = 0;
-		m->ol_flags |= found == rte_ipv4_cksum(ip4) ? RTE_MBUF_F_RX_IP_CKSUM_GOOD : RTE_MBUF_F_RX_IP_CKSUM_BAD;
-		ip4->hdr_checksum = found;
-	}
-	if (sa->xform.options.l4_csum_enable) {
-		field = l4_checksum_field(protocol, (uint8_t *)ip + header, len - header);
-		if (field == NULL)
-			return;
-		found = *field;
-		*field = 0;
-		m->ol_flags |= found == l4_checksum(ip, (uint8_t *)ip + header) ? RTE_MBUF_F_RX_L4_CKSUM_GOOD
-										   : RTE_MBUF_F_RX_L4_CKSUM_BAD;
-		*field = found;
-	}
-}
-
 /* ---- egress ---- */
 
 struct inner {
@@ -318,7 +202,7 @@ static bool frame_egress(struct iips_sa *sa, struct rte_mbuf *m, uint64_t seq, u
 
 	if (m->nb_segs != 1 || !read_inner(ip, ip_len, &inner))
 		return false;
-	fill_inner_checksums(sa, ip, ip_len);
+	iips_fill_checksums(sa, ip, ip_len);
 	if (outer != 0) {
 		next_header = inner.family == 4 ? IPPROTO_IPIP : IPPROTO_IPV6;
 	} else {
@@ -495,7 +379,7 @@ static bool unwrap_tunnel(const struct iips_sa *sa, struct rte_mbuf *m, uint8_t 
 	memcpy(rte_pktmbuf_mtod(m, void *), &eth, sizeof(eth));
 	set_ether_type(m, family);
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - RTE_ETHER_HDR_LEN - len));	/* trailer, ICV, TFC padding */
-	check_inner_checksums(sa, m, rte_pktmbuf_mtod_offset(m, void *, RTE_ETHER_HDR_LEN), len);
+	iips_check_checksums(sa, m, rte_pktmbuf_mtod_offset(m, void *, RTE_ETHER_HDR_LEN), len);
 	return true;
 }
 
@@ -513,7 +397,7 @@ static bool unwrap_transport(const struct iips_sa *sa, struct rte_mbuf *m, uint8
 	rte_pktmbuf_trim(m, (uint16_t)(m->data_len - RTE_ETHER_HDR_LEN - keep - payload));
 	ip = rte_pktmbuf_mtod_offset(m, uint8_t *, RTE_ETHER_HDR_LEN);
 	set_ip_length(ip, keep + payload);
-	check_inner_checksums(sa, m, ip, keep + payload);
+	iips_check_checksums(sa, m, ip, keep + payload);
 	return true;
 }
 
@@ -535,8 +419,8 @@ enum iips_verdict iips_ingress(struct iips_sa *sa, struct rte_mbuf *m, uint16_t 
 	if (text_len % sa->suite.align != 0)
 		goto failed;
 	if (protocol) {
-		seq = full_sequence(sa, (uint32_t)seq);
-		if (replayed(sa, seq) || !verify_tunnel(sa, rte_pktmbuf_mtod_offset(m, const uint8_t *, RTE_ETHER_HDR_LEN)) ||
+		seq = iips_full_sequence(sa, (uint32_t)seq);
+		if (iips_replayed(sa, seq) || !verify_tunnel(sa, rte_pktmbuf_mtod_offset(m, const uint8_t *, RTE_ETHER_HDR_LEN)) ||
 		    !verify_udp_ports(sa, esp))
 			goto failed;
 	}
@@ -545,7 +429,7 @@ enum iips_verdict iips_ingress(struct iips_sa *sa, struct rte_mbuf *m, uint16_t 
 		goto failed;
 	if (protocol) {
 		if (sa->xform.replay_win_sz != 0)
-			mark_seen(sa, seq);
+			iips_mark_seen(sa, seq);
 		if (!trailer_is_valid(text, text_len, &payload, &next_header))
 			goto failed;
 		if (sa->xform.mode == RTE_SECURITY_IPSEC_SA_MODE_TUNNEL ? !unwrap_tunnel(sa, m, text, payload, next_header)

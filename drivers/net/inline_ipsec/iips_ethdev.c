@@ -266,56 +266,6 @@ static int mac_addr_set(struct rte_eth_dev *dev, struct rte_ether_addr *mac)
 	return 0;
 }
 
-static int reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
-{
-	struct iips_port *port = dev->data->dev_private;
-	uint16_t i;
-
-	if (size != IIPS_RETA_SIZE)
-		return -EINVAL;
-	iips_quiesce(port);
-	for (i = 0; i < size; i++)
-		if ((reta[i / 64].mask >> (i % 64)) & 1)
-			port->reta[i] = (uint16_t)(reta[i / 64].reta[i % 64] % RTE_MAX(port->nb_rx, 1));
-	iips_resume(port);
-	return 0;
-}
-
-static int reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
-{
-	const struct iips_port *port = dev->data->dev_private;
-	uint16_t i;
-
-	if (size != IIPS_RETA_SIZE)
-		return -EINVAL;
-	for (i = 0; i < size; i++)
-		if ((reta[i / 64].mask >> (i % 64)) & 1)
-			reta[i / 64].reta[i % 64] = port->reta[i];
-	return 0;
-}
-
-static int rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
-{
-	struct iips_port *port = dev->data->dev_private;
-
-	iips_quiesce(port);
-	port->rss_types = conf->rss_hf;
-	if (conf->rss_key != NULL)
-		memcpy(port->rss_key, conf->rss_key, IIPS_HASH_KEY_BYTES);
-	iips_resume(port);
-	return 0;
-}
-
-static int rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
-{
-	const struct iips_port *port = dev->data->dev_private;
-
-	conf->rss_hf = port->rss_types;
-	if (conf->rss_key != NULL && conf->rss_key_len >= IIPS_HASH_KEY_BYTES)
-		memcpy(conf->rss_key, port->rss_key, IIPS_HASH_KEY_BYTES);
-	return 0;
-}
-
 static int flow_ops_get(struct rte_eth_dev *dev, const struct rte_flow_ops **ops)
 {
 	RTE_SET_USED(dev);
@@ -341,10 +291,10 @@ static const struct eth_dev_ops dev_ops = {
 	.allmulticast_disable = allmulticast_disable,
 	.mtu_set = mtu_set,
 	.mac_addr_set = mac_addr_set,
-	.reta_update = reta_update,
-	.reta_query = reta_query,
-	.rss_hash_update = rss_hash_update,
-	.rss_hash_conf_get = rss_hash_conf_get,
+	.reta_update = iips_reta_update,
+	.reta_query = iips_reta_query,
+	.rss_hash_update = iips_rss_hash_update,
+	.rss_hash_conf_get = iips_rss_hash_conf_get,
 	.flow_ops_get = flow_ops_get,
 };
 

@@ -82,3 +82,53 @@ uint16_t iips_steer(struct iips_port *port, struct rte_mbuf *m, const struct iip
 		return rule->rss_queue[hash % rule->rss_queues];
 	return port->reta[hash % IIPS_RETA_SIZE];
 }
+
+int iips_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
+{
+	struct iips_port *port = dev->data->dev_private;
+	uint16_t i;
+
+	if (size != IIPS_RETA_SIZE)
+		return -EINVAL;
+	iips_quiesce(port);
+	for (i = 0; i < size; i++)
+		if ((reta[i / 64].mask >> (i % 64)) & 1)
+			port->reta[i] = (uint16_t)(reta[i / 64].reta[i % 64] % RTE_MAX(port->nb_rx, 1));
+	iips_resume(port);
+	return 0;
+}
+
+int iips_reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size)
+{
+	const struct iips_port *port = dev->data->dev_private;
+	uint16_t i;
+
+	if (size != IIPS_RETA_SIZE)
+		return -EINVAL;
+	for (i = 0; i < size; i++)
+		if ((reta[i / 64].mask >> (i % 64)) & 1)
+			reta[i / 64].reta[i % 64] = port->reta[i];
+	return 0;
+}
+
+int iips_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
+{
+	struct iips_port *port = dev->data->dev_private;
+
+	iips_quiesce(port);
+	port->rss_types = conf->rss_hf;
+	if (conf->rss_key != NULL)
+		memcpy(port->rss_key, conf->rss_key, IIPS_HASH_KEY_BYTES);
+	iips_resume(port);
+	return 0;
+}
+
+int iips_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf)
+{
+	const struct iips_port *port = dev->data->dev_private;
+
+	conf->rss_hf = port->rss_types;
+	if (conf->rss_key != NULL && conf->rss_key_len >= IIPS_HASH_KEY_BYTES)
+		memcpy(conf->rss_key, port->rss_key, IIPS_HASH_KEY_BYTES);
+	return 0;
+}
