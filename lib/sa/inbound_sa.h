@@ -29,6 +29,9 @@ enum SaFlags : uint8_t {
     kSaCopyFlowLabel = 1 << 6,
 };
 
+/// Words of replay window that fit behind it on its cache line: windows of up to 192 packets (64-byte lines) cost one line.
+inline constexpr size_t kNearWindowWords = (RTE_CACHE_LINE_SIZE - sizeof(ReplayWindow)) / sizeof(uint64_t);
+
 /// One writer publishes it, one owner worker uses it, QSBR frees it. Never edited in place after publication, except
 /// `selectors`, which is itself a published pointer.
 struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
@@ -43,12 +46,13 @@ struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
     uint16_t udp_local_port;                          // host order; 0 without kSaUdp
     CipherContext* cipher;                            // owned; used by the owner worker only
     SaCounters* counters;                             // owned; written by the owner worker only
-    std::atomic<const SelectorSet*> selectors;        // owned by the Spd; null: nothing may pass
+    std::atomic<const SelectorSet*> selectors;        // owned; set by Spd::set_selectors; null: nothing may pass
     uint64_t hard_packets;                            // 0 is none; the owner enforces both exactly
     uint64_t hard_bytes;
 
     // Line 1 and on. The owner worker's.
     alignas(RTE_CACHE_LINE_SIZE) ReplayWindow replay;
+    uint64_t near_window[kNearWindowWords];           // the window's bitmap where it fits, else that lies behind the counters
 
     // Cold: handed-over packets and control read it.
     alignas(RTE_CACHE_LINE_SIZE) net::IpAddress local;
@@ -57,15 +61,16 @@ struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
     [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
 };
 static_assert(offsetof(InboundSa, replay) == RTE_CACHE_LINE_SIZE, "read-only half is one line");
+static_assert(offsetof(InboundSa, local) == 2 * RTE_CACHE_LINE_SIZE, "the owner's half is one line and a large bitmap");
 
-/// Wipes and frees the SA, its cipher context, its counters and its window.
+/// Wipes and frees the SA, its cipher context, its selectors, its counters and its window.
 struct InboundSaDeleter {
     void operator()(InboundSa* sa) const noexcept;
 };
 using InboundSaPtr = std::unique_ptr<InboundSa, InboundSaDeleter>;
 
 /// An SA with a window of `replay_window` packets and zeroed counters on NUMA node `socket` (-1: any); the caller fills line 0, takes
-/// over `cipher`. Fails with kResourceExhausted.
+/// over `cipher`. One allocation; `esn` sets kSaEsn. Fails with kResourceExhausted; kInvalidArgument beyond kMaxPackets.
 base::Result<InboundSaPtr> allocate_inbound(uint16_t replay_window, bool esn, int socket);
 
 }  // namespace ipsecgw::sa

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include <rte_common.h>
 
@@ -64,8 +65,10 @@ struct OutboundSaDeleter {
 };
 using OutboundSaPtr = std::unique_ptr<OutboundSa, OutboundSaDeleter>;
 
-/// An SA for `workers` workers with zeroed counters on NUMA node `socket` (-1: any). `ciphers` has one context per worker, or one shareable
-/// context for all; ownership moves in. The caller fills the rest of line 0 and line 1.
+/// An SA for `workers` workers with zeroed counters on NUMA node `socket` (-1: any), in one allocation. `ciphers` has one context per
+/// worker, or one shareable context for all; ownership moves in when it succeeds. The caller fills the rest of line 0 and line 1;
+/// `next_sequence` starts at 1 (RFC 4303 section 3.3.3), `last_sequence` at 2^32 - 1.
+/// kResourceExhausted; kInvalidArgument when the number of contexts fits neither rule.
 base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> ciphers, uint16_t workers, int socket);
 
 }  // namespace ipsecgw::sa

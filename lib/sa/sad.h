@@ -1,10 +1,8 @@
 // The security association database (RFC 4301 section 4.4.2): SPI to inbound SA without a lock, and the slots of both kinds.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
-#include <vector>
 
 #include "base/result.h"
 #include "dpdk/qsbr.h"
@@ -16,10 +14,11 @@ namespace ipsecgw::sa {
 /// Inbound SAs by SPI. An SPI we chose is unique on this gateway, so it alone selects the SA (RFC 4301 section 4.1).
 ///
 /// Threads: `find` and `prefetch` by any worker at any time; everything else by the one writer. What find() returns stays valid
-/// until the calling worker reports a quiescent state.
+/// until the calling worker reports a quiescent state. Destroy it after the workers have stopped; what is retired may outlive it.
 class Sad {
  public:
-    /// Memory is reserved for `max_sas` of each direction's slots; look-up cost does not grow with the number of SAs.
+    /// Address space is reserved for `max_sas` slots of each direction, memory taken as they are used; look-up cost does not grow with
+    /// the number of SAs. Slots are reused, the last freed first.
     static base::Result<std::unique_ptr<Sad>> create(uint32_t max_sas, dpdk::Reclaimer& reclaimer);
     ~Sad();
     Sad(const Sad&) = delete;
@@ -31,15 +30,37 @@ class Sad {
     void prefetch(uint32_t spi) const noexcept;
 
     /// Makes the SA visible to workers with one release store; sets sa->slot. kAlreadyExists when the SPI is in use,
-    /// kResourceExhausted when full; the SA is then destroyed.
+    /// kResourceExhausted when full or out of memory; the SA is then destroyed.
     base::Result<InboundSa*> publish(InboundSaPtr sa);
     /// Unpublishes and frees after a grace period. kNotFound.
     base::Result<void> retire_inbound(uint32_t spi);
 
-    /// Outbound SAs are found through the Spd; the Sad gives them their slot and owns them.
+    /// Outbound SAs are found through the Spd; the Sad gives them their slot and owns them. kResourceExhausted when full.
     base::Result<OutboundSa*> adopt(OutboundSaPtr sa);
-    /// The caller has removed every reference from the Spd. Frees after a grace period.
+    /// The caller has removed every reference from the Spd. Frees after a grace period. kNotFound.
     base::Result<void> retire_outbound(uint32_t slot);
+
+    /// The SA in a slot, or null. Slots at or beyond `*_slots()` were never used.
+    [[nodiscard]] InboundSa* inbound_at(uint32_t slot) const noexcept;
+    [[nodiscard]] OutboundSa* outbound_at(uint32_t slot) const noexcept;
+    [[nodiscard]] uint32_t inbound_slots() const noexcept;
+    [[nodiscard]] uint32_t outbound_slots() const noexcept;
+
+    /// Calls `visit(InboundSa&)`, `visit(OutboundSa&)` for each SA in the order of slots. `visit` may retire the SA it is given.
+    template <class Visit>
+    void for_each_inbound(Visit&& visit) const
+    {
+        for (uint32_t slot = 0; slot < inbound_slots(); slot++)
+            if (InboundSa* sa = inbound_at(slot))
+                visit(*sa);
+    }
+    template <class Visit>
+    void for_each_outbound(Visit&& visit) const
+    {
+        for (uint32_t slot = 0; slot < outbound_slots(); slot++)
+            if (OutboundSa* sa = outbound_at(slot))
+                visit(*sa);
+    }
 
     [[nodiscard]] uint32_t inbound_count() const noexcept;
     [[nodiscard]] uint32_t outbound_count() const noexcept;

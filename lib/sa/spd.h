@@ -4,13 +4,17 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
+
+#include <rte_common.h>
 
 #include "base/result.h"
 #include "dpdk/qsbr.h"
 #include "model/policy.h"
 #include "sa/flow_key.h"
+#include "sa/flow_selector.h"
 #include "sa/inbound_sa.h"
 #include "sa/outbound_sa.h"
 #include "telemetry/counter.h"
@@ -24,27 +28,40 @@ class SelectorSet {
         model::TrafficSelector local;   // our side: destination of an inbound packet
         model::TrafficSelector remote;  // the peer's side: source
     };
-    explicit SelectorSet(std::vector<Pair> pairs);
+    /// Pairs that nothing can match (two families, two protocols) are left out.
+    explicit SelectorSet(std::span<const Pair> pairs);
     /// `inbound` is the opened packet as it is. Noexcept, no allocation; linear in the pairs of one SA.
     [[nodiscard]] bool allows(const FlowKey& inbound) const noexcept;
 
  private:
-    std::vector<Pair> pairs_;
+    std::vector<FlowSelector> selectors_;
+};
+
+/// What one worker counts for one policy, on a line of its own: most packets hit few policies, from all workers.
+struct alignas(RTE_CACHE_LINE_SIZE) PolicyHits {
+    telemetry::Counter packets;
+
+    void add(uint64_t n) noexcept { packets.add(n); }
+    [[nodiscard]] uint64_t get() const noexcept { return packets.get(); }
 };
 
 /// One policy as workers see it. Stable from publication until its grace period; only `outbound` and the counters change.
 struct PolicyEntry {
     model::Action action;
-    uint32_t id;                                 // index for listings
-    std::atomic<OutboundSa*> outbound{nullptr};  // kProtect: swung by one store at rekey; null: drop with kNoSa
-    telemetry::Counter* hits = nullptr;          // [worker]; outbound and inbound clear matches
+    uint32_t id;                                 // index for listings; reused after removal
+    std::atomic<OutboundSa*> outbound{nullptr};  // kProtect: swung by one release store at rekey; null: drop with kNoSa
+    PolicyHits* hits = nullptr;                  // [worker]; outbound and inbound clear matches, added by the worker
 };
 
-/// Policies by selectors and priority. Look-up is tuple space search: one hash probe per distinct pair of prefix lengths in use, best
-/// priority first, so it does not grow with the number of policies. A change touches one bucket.
+/// Policies by selectors and priority. Look-up is tuple space search: one hash probe per distinct combination of prefix lengths and
+/// exact protocol and ports in use, best priority first, so it does not grow with the number of policies. A change touches one
+/// bucket per selector pair.
+///
+/// The lowest priority number wins; among equals the selector pair with the longer prefixes (the bits of both added up), then the older
+/// policy. A policy of several selector pairs appears and goes pair by pair; while a policy is replaced, add the new one first.
 ///
 /// Threads: match_* by any worker; everything else by the one writer. What match_* returns stays valid until the calling worker
-/// reports a quiescent state.
+/// reports a quiescent state. Destroy it after the workers have stopped; what is retired may outlive it.
 class Spd {
  public:
     static base::Result<std::unique_ptr<Spd>> create(uint16_t workers, dpdk::Reclaimer& reclaimer);
@@ -57,7 +74,8 @@ class Spd {
     /// Policy for a clear packet from the unprotected side (selectors mirrored). kProtect here means: must have come by ESP.
     [[nodiscard]] const PolicyEntry* match_inbound(const FlowKey& packet) const noexcept;
 
-    /// Adds a policy; `policy` must be valid. The entry is published with `outbound` null. kAlreadyExists for a known name.
+    /// Adds a policy; `policy` must be valid. The entry is published with `outbound` null. kAlreadyExists for a known name,
+    /// kInvalidArgument when no packet can match it, kResourceExhausted; then nothing of it stays.
     base::Result<PolicyEntry*> add(const model::Policy& policy);
     /// Unpublishes; entries are freed after a grace period. kNotFound.
     base::Result<void> remove(std::string_view name);
@@ -69,6 +87,8 @@ class Spd {
     void set_selectors(InboundSa& sa, std::unique_ptr<const SelectorSet> selectors);
 
     [[nodiscard]] uint32_t count() const noexcept;
+    /// Hash probes of the slowest look-up of a family, for listings.
+    [[nodiscard]] uint32_t tuples(net::Family family) const noexcept;
 
  private:
     class Table;

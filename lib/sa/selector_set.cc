@@ -1,0 +1,62 @@
+#include <algorithm>
+#include <bit>
+
+#include "sa/flow_selector.h"
+#include "sa/spd.h"
+
+namespace ipsecgw::sa {
+namespace {
+
+void put_prefix(const net::Prefix& prefix, uint64_t* value, uint64_t* mask)
+{
+    uint8_t bits[16] = {};
+    for (uint8_t i = 0; i < prefix.length; i++)
+        bits[i / 8] = static_cast<uint8_t>(bits[i / 8] | 0x80 >> i % 8);
+    std::memcpy(mask, bits, sizeof bits);
+    std::memcpy(value, prefix.network().address.data(), 16);
+}
+
+uint16_t exact_mask(const net::PortRange& range) { return range.first == range.last ? 0xffff : 0; }
+uint16_t exact_value(const net::PortRange& range) { return range.first == range.last ? range.first : 0; }
+
+}  // namespace
+
+std::optional<FlowSelector> FlowSelector::from(const model::TrafficSelector& local, const model::TrafficSelector& remote)
+{
+    const net::Family family = local.prefix.family();
+    if (family != remote.prefix.family())
+        return std::nullopt;
+    if (local.protocol != 0 && remote.protocol != 0 && local.protocol != remote.protocol)
+        return std::nullopt;
+    const uint8_t protocol = std::max(local.protocol, remote.protocol);
+
+    FlowSelector selector{};
+    put_prefix(local.prefix, &selector.value[0], &selector.mask[0]);
+    put_prefix(remote.prefix, &selector.value[2], &selector.mask[2]);
+    selector.ports = {local.ports, remote.ports};
+    selector.value[4] = pack_upper(family, protocol, exact_value(local.ports), exact_value(remote.ports));
+    selector.mask[4] = pack_upper(net::Family{0xff}, protocol == 0 ? 0 : 0xff, exact_mask(local.ports), exact_mask(remote.ports));
+    return selector;
+}
+
+uint32_t FlowSelector::prefix_bits() const noexcept
+{
+    return static_cast<uint32_t>(std::popcount(mask[0]) + std::popcount(mask[1]) + std::popcount(mask[2]) +
+                                 std::popcount(mask[3]));
+}
+
+SelectorSet::SelectorSet(std::span<const Pair> pairs)
+{
+    selectors_.reserve(pairs.size());
+    for (const Pair& pair : pairs)
+        if (const auto selector = FlowSelector::from(pair.local, pair.remote))
+            selectors_.push_back(*selector);
+}
+
+bool SelectorSet::allows(const FlowKey& inbound) const noexcept
+{
+    const Flow flow = Flow::inbound(inbound);
+    return std::any_of(selectors_.begin(), selectors_.end(), [&flow](const auto& s) { return s.matches(flow); });
+}
+
+}  // namespace ipsecgw::sa

@@ -1,0 +1,277 @@
+#include "sa/spd.h"
+
+#include <algorithm>
+#include <cassert>
+#include <functional>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "base/text.h"
+#include "sa/sa_memory_internal.h"
+#include "sa/tuple_internal.h"
+
+namespace ipsecgw::sa {
+
+using base::Error;
+using base::ErrorCode;
+using base::format;
+
+namespace {
+
+// What workers walk: the tuples of one family, the one with the best rule first. Immutable.
+struct TupleView {
+    uint64_t best_rank;
+    const Tuple* tuple;
+};
+using TupleList = std::vector<TupleView>;
+
+// One family. `list` is what readers see of `tuples`.
+struct TupleSpace {
+    alignas(RTE_CACHE_LINE_SIZE) std::atomic<const TupleList*> list{new TupleList};
+    alignas(RTE_CACHE_LINE_SIZE) std::map<FlowWords, std::unique_ptr<Tuple>> tuples;  // by mask
+
+    TupleSpace() = default;
+    ~TupleSpace() { delete list.load(std::memory_order_relaxed); }
+    TupleSpace(const TupleSpace&) = delete;
+    TupleSpace& operator=(const TupleSpace&) = delete;
+
+    [[nodiscard]] const PolicyEntry* match(const Flow& flow, RuleDirections direction) const noexcept
+    {
+        const Rule* best = nullptr;
+        for (const TupleView& view : *list.load(std::memory_order_acquire)) {
+            if (best != nullptr && best->order.rank < view.best_rank)
+                break;
+            const Rule* rule = view.tuple->match(flow, direction);
+            if (rule != nullptr && (best == nullptr || rule->order < best->order))
+                best = rule;
+        }
+        return best != nullptr ? best->entry : nullptr;
+    }
+
+    void publish(dpdk::Reclaimer& reclaimer)
+    {
+        auto next = std::make_unique<TupleList>();
+        next->reserve(tuples.size());
+        for (const auto& [mask, tuple] : tuples)
+            next->push_back({tuple->best_rank(), tuple.get()});
+        std::stable_sort(next->begin(), next->end(),
+                         [](const TupleView& a, const TupleView& b) { return a.best_rank < b.best_rank; });
+        reclaimer.retire(std::unique_ptr<const TupleList>(list.exchange(next.release(), std::memory_order_acq_rel)));
+    }
+};
+
+// The writer's side of a policy; `entry` is the workers'.
+struct StoredPolicy {
+    PolicyEntry entry;
+    uint64_t age;
+    uint32_t priority;
+    uint8_t directions;
+    std::vector<FlowSelector> selectors;
+    std::unique_ptr<PolicyHits[]> hits;
+
+    [[nodiscard]] Rule rule(const FlowSelector& selector) const
+    {
+        return {{RuleOrder::rank_of(priority, selector), age}, &entry, selector.ports, directions};
+    }
+};
+
+uint8_t rule_directions(const model::Policy& policy)
+{
+    // Protect is both: clear packets that should have come by ESP must match it too (RFC 4301 section 5.2).
+    if (policy.action == model::Action::kProtect)
+        return kRuleOutbound | kRuleInbound;
+    switch (policy.direction) {
+        case model::PolicyDirection::kBoth:
+            return kRuleOutbound | kRuleInbound;
+        case model::PolicyDirection::kInbound:
+            return kRuleInbound;
+        case model::PolicyDirection::kOutbound:
+            return kRuleOutbound;
+    }
+    return 0;
+}
+
+std::vector<FlowSelector> selectors_of(const model::Policy& policy)
+{
+    std::vector<FlowSelector> selectors;
+    for (const auto& local : policy.local)
+        for (const auto& remote : policy.remote)
+            if (const auto selector = FlowSelector::from(local, remote))
+                selectors.push_back(*selector);
+    return selectors;
+}
+
+struct NameHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
+};
+
+}  // namespace
+
+class Spd::Table {
+ public:
+    Table(uint16_t workers_in, dpdk::Reclaimer& reclaimer_in) : workers(workers_in), reclaimer(reclaimer_in) {}
+
+    TupleSpace ipv4;
+    TupleSpace ipv6;
+    const uint16_t workers;
+    dpdk::Reclaimer& reclaimer;
+    std::unordered_map<std::string, std::unique_ptr<StoredPolicy>, NameHash, std::equal_to<>> policies;
+    std::vector<uint32_t> free_ids;
+    uint32_t next_id = 0;
+    uint64_t next_age = 0;
+
+    [[nodiscard]] const TupleSpace& space(net::Family family) const noexcept
+    {
+        return family == net::Family::kIpv4 ? ipv4 : ipv6;
+    }
+    [[nodiscard]] TupleSpace& space(const FlowSelector& selector) noexcept
+    {
+        return selector.family() == net::Family::kIpv4 ? ipv4 : ipv6;
+    }
+
+    bool insert(const FlowSelector& selector, const Rule& rule);
+    void erase(const FlowSelector& selector, const Rule& rule);
+    bool insert(const StoredPolicy& policy);
+};
+
+bool Spd::Table::insert(const FlowSelector& selector, const Rule& rule)
+{
+    TupleSpace& in = space(selector);
+    auto at = in.tuples.find(selector.mask);
+    if (at == in.tuples.end()) {
+        auto tuple = std::make_unique<Tuple>(selector.mask, reclaimer);
+        if (!tuple->add(selector.value, rule))
+            return false;
+        in.tuples.emplace(selector.mask, std::move(tuple));
+        in.publish(reclaimer);
+        return true;
+    }
+    Tuple& tuple = *at->second;
+    const uint64_t best = tuple.best_rank();
+    if (!tuple.add(selector.value, rule))
+        return false;
+    if (tuple.best_rank() != best)
+        in.publish(reclaimer);
+    return true;
+}
+
+void Spd::Table::erase(const FlowSelector& selector, const Rule& rule)
+{
+    TupleSpace& in = space(selector);
+    const auto at = in.tuples.find(selector.mask);
+    assert(at != in.tuples.end());
+    Tuple& tuple = *at->second;
+    const uint64_t best = tuple.best_rank();
+    tuple.remove(selector.value, rule);
+    if (tuple.empty()) {
+        auto gone = std::move(at->second);
+        in.tuples.erase(at);
+        in.publish(reclaimer);
+        reclaimer.retire(std::move(gone));
+    } else if (tuple.best_rank() != best) {
+        in.publish(reclaimer);
+    }
+}
+
+bool Spd::Table::insert(const StoredPolicy& policy)
+{
+    for (size_t done = 0; done < policy.selectors.size(); done++) {
+        if (insert(policy.selectors[done], policy.rule(policy.selectors[done])))
+            continue;
+        while (done-- > 0)
+            erase(policy.selectors[done], policy.rule(policy.selectors[done]));
+        return false;
+    }
+    return true;
+}
+
+base::Result<std::unique_ptr<Spd>> Spd::create(uint16_t workers, dpdk::Reclaimer& reclaimer)
+{
+    return std::unique_ptr<Spd>(new Spd(std::make_unique<Table>(workers, reclaimer)));
+}
+
+Spd::Spd(std::unique_ptr<Table> table) : table_(std::move(table)) {}
+Spd::~Spd() = default;
+
+const PolicyEntry* Spd::match_outbound(const FlowKey& packet) const noexcept
+{
+    return table_->space(packet.family).match(Flow::outbound(packet), kRuleOutbound);
+}
+
+const PolicyEntry* Spd::match_inbound(const FlowKey& packet) const noexcept
+{
+    return table_->space(packet.family).match(Flow::inbound(packet), kRuleInbound);
+}
+
+base::Result<PolicyEntry*> Spd::add(const model::Policy& policy)
+{
+    if (table_->policies.contains(policy.name))
+        return Error{ErrorCode::kAlreadyExists, format("policy \"%s\" exists", policy.name.c_str()),
+                     "names of policies are unique: remove it first, or choose another name"};
+    auto stored = std::make_unique<StoredPolicy>();
+    stored->selectors = selectors_of(policy);
+    if (stored->selectors.empty())
+        return Error{ErrorCode::kInvalidArgument, format("no packet can match policy \"%s\"", policy.name.c_str()),
+                     "give a local and a remote selector of one family and one protocol"};
+    stored->entry.action = policy.action;
+    stored->priority = policy.priority;
+    stored->directions = rule_directions(policy);
+    stored->age = table_->next_age++;
+    stored->hits = std::make_unique<PolicyHits[]>(table_->workers);
+    stored->entry.hits = stored->hits.get();
+    if (table_->free_ids.empty())
+        table_->free_ids.push_back(table_->next_id++);
+    stored->entry.id = table_->free_ids.back();
+    if (!table_->insert(*stored))
+        return out_of_sa_memory("a policy", 0, -1);
+    table_->free_ids.pop_back();
+    PolicyEntry* entry = &stored->entry;
+    table_->policies.emplace(policy.name, std::move(stored));
+    return entry;
+}
+
+base::Result<void> Spd::remove(std::string_view name)
+{
+    const auto at = table_->policies.find(name);
+    if (at == table_->policies.end())
+        return Error{ErrorCode::kNotFound, format("there is no policy \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
+    auto stored = std::move(at->second);
+    table_->policies.erase(at);
+    for (const FlowSelector& selector : stored->selectors)
+        table_->erase(selector, stored->rule(selector));
+    table_->free_ids.push_back(stored->entry.id);
+    table_->reclaimer.retire(std::move(stored));
+    return {};
+}
+
+PolicyEntry* Spd::find(std::string_view name) const noexcept
+{
+    const auto at = table_->policies.find(name);
+    return at == table_->policies.end() ? nullptr : &at->second->entry;
+}
+
+uint64_t Spd::hits(const PolicyEntry& entry) const noexcept
+{
+    uint64_t sum = 0;
+    for (uint16_t worker = 0; worker < table_->workers; worker++)
+        sum += entry.hits[worker].get();
+    return sum;
+}
+
+void Spd::set_selectors(InboundSa& sa, std::unique_ptr<const SelectorSet> selectors)
+{
+    const SelectorSet* old = sa.selectors.exchange(selectors.release(), std::memory_order_acq_rel);
+    table_->reclaimer.retire(std::unique_ptr<const SelectorSet>(old));
+}
+
+uint32_t Spd::count() const noexcept { return static_cast<uint32_t>(table_->policies.size()); }
+
+uint32_t Spd::tuples(net::Family family) const noexcept
+{
+    return static_cast<uint32_t>(table_->space(family).tuples.size());
+}
+
+}  // namespace ipsecgw::sa
