@@ -29,6 +29,9 @@ constexpr Row kRows[] = {
     {Drop::kInnerHeader, "inner-header",
      "The packet to seal, or the one inside ESP, is no valid IP packet for the SA's mode: compare tunnel or transport mode with the "
      "peer."},
+    {Drop::kEcn, "ecn",
+     "Congestion mark on the outer header of a packet whose inner one does not take them (RFC 6040 section 4.2): look for a router that "
+     "marks Not-ECT packets instead of dropping them."},
     {Drop::kSelectorMismatch, "selector-mismatch",
      "Authentic packet outside the selectors of the policies that name its SA: compare local and remote selectors with the peer's "
      "policy."},
