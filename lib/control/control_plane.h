@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
@@ -46,7 +47,7 @@ struct SaStatus {
     uint64_t age_seconds = 0;
     std::optional<uint64_t> expires_seconds;
     std::optional<uint64_t> idle_seconds;  // since the last packet; none: never used
-    std::string state;                     // "up", "expired"
+    std::string state;                     // "up", "expired" (hard lifetime), "exhausted" (no sequence number left)
 };
 
 struct PolicyStatus {
@@ -115,25 +116,33 @@ class ControlPlane {
         esp::Engines* engines = nullptr;
         std::vector<worker::Worker*> workers;
         std::vector<uint32_t> lcores;      // of each worker
+        std::string version;
+        std::function<uint64_t()> now_ns = base::monotonic_ns;
     };
     explicit ControlPlane(Parts parts);
     ~ControlPlane();
     ControlPlane(const ControlPlane&) = delete;
     ControlPlane& operator=(const ControlPlane&) = delete;
 
-    /// Everything of a model at start: routes, neighbours, SAs, policies. On an error nothing of it stays.
+    /// Everything of a model at start: settings, routes, neighbours, policies, SAs. On an error nothing of it stays.
     base::Result<void> load(const model::Gateway& gateway);
 
     base::Result<void> install_sa(model::SaParams params);          // kAlreadyExists: name or inbound SPI in use
     base::Result<void> remove_sa(std::string_view name);            // policies that use it drop with kNoSa from then on
     base::Result<void> add_policy(model::Policy policy);
     base::Result<void> remove_policy(std::string_view name);
+    /// Gives a policy other SAs, as a rekey does: the new inbound ones may carry it first, then outbound traffic moves with one store,
+    /// then the old inbound ones lose it. Nothing is lost on the way when old and new are installed.
+    base::Result<void> rebind_policy(std::string_view name, std::string outbound_sa, std::vector<std::string> inbound_sas);
     base::Result<void> add_route(const model::Route& route);
     base::Result<void> remove_route(const net::Prefix& prefix);
     base::Result<void> add_neighbour(const model::Neighbour& neighbour);
 
-    /// Drains the punt ring: ARP, ND, resolution. Call when PuntQueue::event_fd() is readable and before sleeping.
-    void handle_punts(uint64_t now_ns);
+    /// Tells the links our addresses (gratuitous ARP, unsolicited neighbour advertisements). Once, when the workers run.
+    void announce(uint64_t now_ns);
+    /// Takes packets from the punt ring: ARP, ND, resolution. Call before sleeping. False when there may be more: it takes a bounded
+    /// number, so that a flood of punts does not keep timers from their turn.
+    bool handle_punts(uint64_t now_ns);
     /// Timers: neighbours, lifetimes, reclamation. Returns when it wants to run again, ns.
     uint64_t tick(uint64_t now_ns);
 
@@ -149,6 +158,8 @@ class ControlPlane {
 
  private:
     struct State;
+    base::Result<void> load_all(const model::Gateway& gateway, std::vector<std::function<void()>>& undo);
+    void expire_sas(uint64_t now_ns);
     std::unique_ptr<State> state_;
 };
 

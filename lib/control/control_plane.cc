@@ -1,0 +1,227 @@
+#include "control/control_plane.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "control/control_plane_internal.h"
+#include "worker/packet_info.h"
+#include "worker/punt.h"
+
+namespace ipsecgw::control {
+namespace {
+
+constexpr uint64_t kNsPerMs = 1'000'000;
+constexpr uint64_t kReclaimNs = 10 * kNsPerMs;  // a grace period is a few turns of the workers, so this is patient
+constexpr size_t kPuntBurst = 64;
+constexpr size_t kPuntBudget = 16;  // bursts before timers get their turn
+
+std::vector<int> sockets_of(const ControlPlane::Parts& parts)
+{
+    std::vector<int> sockets(parts.data->workers, -1);
+    for (size_t i = 0; i < std::min(sockets.size(), parts.lcores.size()); i++)
+        sockets[i] = static_cast<int>(rte_lcore_to_socket_id(parts.lcores[i]));
+    return sockets;
+}
+
+base::Error no_sa(std::string_view name)
+{
+    return {base::ErrorCode::kNotFound, base::format("no SA is named \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
+}
+
+}  // namespace
+
+ControlPlane::State::State(Parts given)
+    : parts(std::move(given)),
+      started_ns(parts.now_ns()),
+      policies(*parts.data->spd, sas),
+      installer({*parts.data->sad, *parts.data->spd, *parts.reclaimer, *parts.engines, sas, policies, sockets_of(parts)}),
+      routes(*parts.data),
+      transmitter(*parts.data, parts.workers, drops),
+      neighbours(*parts.data, transmitter, drops),
+      keepalives(*parts.data, transmitter, neighbours, drops)
+{
+}
+
+ControlPlane::ControlPlane(Parts parts) : state_(std::make_unique<State>(std::move(parts))) {}
+ControlPlane::~ControlPlane() = default;
+
+base::Result<void> ControlPlane::load(const model::Gateway& gateway)
+{
+    std::vector<std::function<void()>> undo;
+    auto loaded = load_all(gateway, undo);
+    if (!loaded)
+        for (auto step = undo.rbegin(); step != undo.rend(); ++step)
+            (*step)();
+    state_->neighbours.publish();
+    return loaded;
+}
+
+// Policies come before SAs, so each SA gets its selectors once, and routes last: until they stand nothing leaves.
+base::Result<void> ControlPlane::load_all(const model::Gateway& gateway, std::vector<std::function<void()>>& undo)
+{
+    State& s = *state_;
+    undo.push_back([&s, before = s.default_engine] { s.default_engine = before; });
+    s.default_engine = gateway.settings.engine;
+    s.keepalives.set_interval(gateway.settings.nat_keepalive_seconds);
+    for (const auto& policy : gateway.policies) {
+        GW_TRY(s.policies.add(policy));
+        undo.push_back([&s, &policy] { static_cast<void>(s.policies.remove(policy.name)); });
+    }
+    for (const auto& sa : gateway.sas) {
+        GW_TRY(install_sa(sa.clone()));
+        undo.push_back([this, &sa] { static_cast<void>(remove_sa(sa.name)); });
+    }
+    for (const auto& neighbour : gateway.neighbours) {
+        GW_TRY(s.neighbours.add_static(neighbour));
+        undo.push_back([&s, &neighbour] { s.neighbours.remove(neighbour); });
+    }
+    undo.push_back([&s, before = s.routes.snapshot()]() mutable { s.routes.restore(std::move(before)); });
+    for (const auto& route : gateway.routes)
+        GW_TRY(s.routes.add(route));
+    return s.routes.publish();
+}
+
+base::Result<void> ControlPlane::install_sa(model::SaParams params)
+{
+    State& s = *state_;
+    if (params.engine == model::EngineChoice::kAuto)
+        params.engine = s.default_engine;
+    SaRecord* record = GW_TRY(s.installer.install(std::move(params), s.parts.now_ns()));
+    s.lifetimes.track(*record);
+    s.keepalives.track(*record);
+    return {};
+}
+
+base::Result<void> ControlPlane::remove_sa(std::string_view name)
+{
+    State& s = *state_;
+    SaRecord* record = s.sas.find(name);
+    if (record == nullptr)
+        return no_sa(name);
+    s.lifetimes.untrack(*record);
+    s.keepalives.untrack(*record);
+    s.installer.remove(*record);
+    return {};
+}
+
+base::Result<void> ControlPlane::add_policy(model::Policy policy) { return state_->policies.add(std::move(policy)); }
+
+base::Result<void> ControlPlane::remove_policy(std::string_view name) { return state_->policies.remove(name); }
+
+base::Result<void> ControlPlane::rebind_policy(std::string_view name, std::string outbound_sa,
+                                               std::vector<std::string> inbound_sas)
+{
+    return state_->policies.rebind(name, std::move(outbound_sa), std::move(inbound_sas));
+}
+
+base::Result<void> ControlPlane::add_route(const model::Route& route)
+{
+    auto before = state_->routes.snapshot();
+    GW_TRY(state_->routes.add(route));
+    auto published = state_->routes.publish();
+    if (!published)
+        state_->routes.restore(std::move(before));
+    return published;
+}
+
+base::Result<void> ControlPlane::remove_route(const net::Prefix& prefix)
+{
+    auto before = state_->routes.snapshot();
+    GW_TRY(state_->routes.remove(prefix));
+    auto published = state_->routes.publish();
+    if (!published)
+        state_->routes.restore(std::move(before));
+    return published;
+}
+
+base::Result<void> ControlPlane::add_neighbour(const model::Neighbour& neighbour)
+{
+    GW_TRY(state_->neighbours.add_static(neighbour));
+    state_->neighbours.publish();
+    return {};
+}
+
+void ControlPlane::announce(uint64_t now_ns)
+{
+    state_->neighbours.announce(now_ns);
+    state_->neighbours.publish();
+}
+
+bool ControlPlane::handle_punts(uint64_t now_ns)
+{
+    std::array<rte_mbuf*, kPuntBurst> burst;
+    size_t bursts = 0;
+    uint32_t count = 0;
+    do {
+        count = state_->parts.data->punt->take(burst);
+        for (uint32_t i = 0; i < count; i++)
+            state_->handle_punt(burst[i], now_ns);
+    } while (count == burst.size() && ++bursts < kPuntBudget);
+    state_->neighbours.publish();
+    return count < burst.size();
+}
+
+void ControlPlane::State::handle_punt(rte_mbuf* m, uint64_t now_ns)
+{
+    const worker::PacketInfo& info = worker::info(m);
+    switch (info.punt) {
+        case worker::Punt::kNeighbourFrame:
+            return neighbours.receive(m, now_ns);
+        case worker::Punt::kResolve: {
+            const bool v4 = info.next_hop_family == net::Family::kIpv4;
+            const auto next_hop = v4 ? net::IpAddress::v4(info.next_hop) : net::IpAddress::v6(info.next_hop);
+            return neighbours.resolve(info.out_port, next_hop, m, now_ns);
+        }
+        case worker::Punt::kIke:
+            // The one place where an IKE daemon takes its messages over.
+            return drops.drop(m, telemetry::Drop::kNoIke);
+        case worker::Punt::kNone:
+            break;
+    }
+    drops.drop(m, telemetry::Drop::kNoListener);
+}
+
+uint64_t ControlPlane::tick(uint64_t now_ns)
+{
+    State& s = *state_;
+    s.neighbours.tick(now_ns);
+    s.keepalives.tick(now_ns);
+    s.neighbours.publish();
+    expire_sas(now_ns);
+    s.parts.reclaimer->poll();
+    const uint64_t reclaim = s.parts.reclaimer->pending() != 0 ? now_ns + kReclaimNs : kNever;
+    return std::min({s.neighbours.next_ns(), s.keepalives.next_ns(), s.lifetimes.next_ns(), reclaim});
+}
+
+void ControlPlane::expire_sas(uint64_t now_ns)
+{
+    State& s = *state_;
+    for (const auto& expiry : s.lifetimes.tick(now_ns)) {
+        const SaRecord& sa = *expiry.sa;
+        const char* name = sa.params.name.c_str();
+        switch (expiry.end) {
+            case Lifetimes::End::kSoft:
+                base::log(base::LogLevel::kInfo, "SA %s (0x%08x): soft lifetime of %s reached: rekey it", name, sa.params.spi,
+                          expiry.what.c_str());
+                break;
+            case Lifetimes::End::kHard:
+                s.keepalives.untrack(*expiry.sa);
+                s.installer.expire(*expiry.sa);
+                base::log(base::LogLevel::kWarning, "SA %s (0x%08x): hard lifetime of %s reached: stopped", name, sa.params.spi,
+                          expiry.what.c_str());
+                break;
+            case Lifetimes::End::kExhausted:
+                base::log(base::LogLevel::kWarning, "SA %s (0x%08x): %s used: stopped", name, sa.params.spi,
+                          expiry.what.c_str());
+                break;
+        }
+    }
+}
+
+}  // namespace ipsecgw::control

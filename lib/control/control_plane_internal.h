@@ -1,0 +1,36 @@
+// What a ControlPlane is made of.
+#pragma once
+
+#include "control/control_plane.h"
+#include "control/installer_internal.h"
+#include "control/keepalives_internal.h"
+#include "control/lifetimes_internal.h"
+#include "control/neighbours_internal.h"
+#include "control/policies_internal.h"
+#include "control/routes_internal.h"
+#include "control/sa_table_internal.h"
+#include "control/transmitter_internal.h"
+
+namespace ipsecgw::control {
+
+struct ControlPlane::State {
+    explicit State(Parts given);
+
+    /// One packet from the punt ring; consumes it.
+    void handle_punt(rte_mbuf* m, uint64_t now_ns);
+
+    Parts parts;
+    uint64_t started_ns;
+    model::EngineChoice default_engine = model::EngineChoice::kAuto;
+    ControlDrops drops;
+    SaTable sas;
+    Policies policies;
+    Installer installer;
+    Routes routes;
+    Transmitter transmitter;
+    Neighbours neighbours;
+    Lifetimes lifetimes;
+    Keepalives keepalives;
+};
+
+}  // namespace ipsecgw::control

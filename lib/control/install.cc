@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <utility>
+
+#include "base/text.h"
+#include "control/errors_internal.h"
+#include "control/installer_internal.h"
+#include "esp/factory.h"
+
+namespace ipsecgw::control {
+
+base::Result<void> Installer::check(const model::SaParams& params) const
+{
+    if (const auto errors = model::validate(params); !errors.empty())
+        return all_of("SA", params.name, errors);
+    if (parts_.sas.find(params.name) != nullptr)
+        return base::Error{base::ErrorCode::kAlreadyExists, base::format("an SA is named \"%s\" already", params.name.c_str()),
+                           "remove it first, or install the new one under another name and rebind its policies"};
+    if (params.direction == model::Direction::kInbound && parts_.sad.find(params.spi) != nullptr)
+        return base::Error{base::ErrorCode::kAlreadyExists,
+                           base::format("SA \"%s\": inbound SPI 0x%08x is in use", params.name.c_str(), params.spi),
+                           "an SPI alone selects an inbound SA (RFC 4301 section 4.1): choose another"};
+    if (params.worker && *params.worker >= owned_.size())
+        return base::Error{base::ErrorCode::kInvalidArgument,
+                           base::format("SA \"%s\": worker: there is no worker %u", params.name.c_str(), *params.worker),
+                           base::format("this gateway has %zu, counted from 0", owned_.size())};
+    return parts_.policies.may_install(params);
+}
+
+base::Result<SaRecord*> Installer::install(model::SaParams params, uint64_t now_ns)
+{
+    GW_TRY(check(params));
+    SaRecord record;
+    record.params = std::move(params);
+    record.algorithm = record.params.suite.name();
+    record.installed_ns = now_ns;
+    if (record.is_inbound())
+        GW_TRY(publish_inbound(record));
+    else
+        GW_TRY(publish_outbound(record));
+    record.params.keymat = {};
+    SaRecord& stored = parts_.sas.insert(std::move(record));
+    if (!stored.is_inbound())
+        parts_.policies.attach_outbound(stored);  // last: the session stands before the SPD points to it
+    return &stored;
+}
+
+base::Result<void> Installer::publish_inbound(SaRecord& record)
+{
+    record.owner = choose_owner(record.params);
+    auto built = GW_TRY(esp::build_inbound(record.params, record.owner, parts_.engines, parts_.sockets[record.owner]));
+    record.engine = built.sa->cipher->engine;
+    record.engine_reason = std::move(built.engine_reason);
+    parts_.spd.set_selectors(*built.sa, parts_.policies.selectors_for(record.params.name));
+    record.inbound = GW_TRY(parts_.sad.publish(std::move(built.sa)));
+    owned_[record.owner]++;
+    return {};
+}
+
+base::Result<void> Installer::publish_outbound(SaRecord& record)
+{
+    const auto workers = static_cast<uint16_t>(owned_.size());
+    auto built = GW_TRY(esp::build_outbound(record.params, workers, parts_.engines, outbound_socket()));
+    record.engine = built.sa->ciphers[0]->engine;
+    record.engine_reason = std::move(built.engine_reason);
+    record.outbound = GW_TRY(parts_.sad.adopt(std::move(built.sa)));
+    return {};
+}
+
+void Installer::remove(SaRecord& record)
+{
+    if (!record.is_inbound()) {
+        // A worker that has read the pointer already may still seal with it: the grace period covers that.
+        parts_.policies.detach_outbound(record);
+        static_cast<void>(parts_.sad.retire_outbound(record.outbound->slot));
+    } else if (!record.expired) {
+        unpublish_inbound(record);
+    }
+    parts_.sas.erase(std::string(record.params.name));
+}
+
+void Installer::expire(SaRecord& record)
+{
+    record.expired = true;
+    if (!record.is_inbound()) {
+        record.outbound->expired.store(true, std::memory_order_release);
+        return;
+    }
+    // Retired before the SA is, so this runs when no worker counts any more and the SA still stands.
+    record.final_counts = std::make_shared<FinalCounts>();
+    parts_.reclaimer.retire([sa = record.inbound, last = record.final_counts] {
+        last->counts = read_counts(*sa);
+        last->taken = true;
+    });
+    unpublish_inbound(record);
+}
+
+void Installer::unpublish_inbound(SaRecord& record)
+{
+    sa::InboundSa& sa = *record.inbound;
+    static_cast<void>(parts_.sad.retire_inbound(record.params.spi));
+    parts_.spd.set_selectors(sa, nullptr);  // also stops what a worker has found already
+    owned_[record.owner]--;
+}
+
+uint16_t Installer::choose_owner(const model::SaParams& params) const
+{
+    if (params.worker)
+        return *params.worker;
+    return static_cast<uint16_t>(std::min_element(owned_.begin(), owned_.end()) - owned_.begin());
+}
+
+int Installer::outbound_socket() const
+{
+    const int first = parts_.sockets.front();
+    const bool same = std::all_of(parts_.sockets.begin(), parts_.sockets.end(), [&](int s) { return s == first; });
+    return same ? first : -1;
+}
+
+}  // namespace ipsecgw::control

@@ -1,0 +1,268 @@
+#include <algorithm>
+#include <utility>
+
+#include <rte_ethdev.h>
+#include <rte_mempool.h>
+
+#include "control/control_plane_internal.h"
+
+namespace ipsecgw::control {
+namespace {
+
+using base::kNsPerSecond;
+
+DropCount drop_count(telemetry::Drop reason, uint64_t packets)
+{
+    return {telemetry::drop_name(reason), telemetry::drop_help(reason), packets};
+}
+
+std::string state_of(const SaRecord& sa)
+{
+    if (sa.expired)
+        return "expired";
+    return sa.is_exhausted() ? "exhausted" : "up";
+}
+
+/// The nearest of the time limits: the hard one; the soft one is only an event.
+std::optional<uint64_t> expires_seconds(const SaRecord& sa, uint64_t now_ns)
+{
+    if (sa.params.lifetime.hard_seconds == 0)
+        return std::nullopt;
+    const uint64_t end = sa.installed_ns + sa.params.lifetime.hard_seconds * kNsPerSecond;
+    return end > now_ns ? (end - now_ns) / kNsPerSecond : 0;
+}
+
+void fill_counts(const SaRecord& sa, SaStatus& row)
+{
+    const SaCounts counts = sa.counts();
+    row.packets = counts.packets;
+    row.bytes = counts.bytes;
+    row.sequence = counts.sequence;
+    if (counts.last_used_tsc != 0)
+        row.idle_seconds = idle_ns(counts.last_used_tsc) / kNsPerSecond;
+    for (size_t i = 0; i < counts.drops.size(); i++)
+        if (counts.drops[i] != 0)
+            row.drops.push_back(drop_count(static_cast<telemetry::Drop>(i), counts.drops[i]));
+}
+
+SaStatus status_of(const SaRecord& sa, uint64_t now_ns)
+{
+    SaStatus row;
+    row.name = sa.params.name;
+    row.spi = sa.params.spi;
+    row.direction = sa.params.direction;
+    row.mode = sa.params.mode;
+    row.local = sa.params.local;
+    row.remote = sa.params.remote;
+    row.algorithm = sa.algorithm;
+    row.esn = sa.params.esn;
+    row.udp_encapsulation = sa.params.udp.has_value();
+    row.offload_reason = "this build has software ESP only";
+    row.engine = sa.engine;
+    row.engine_reason = sa.engine_reason;
+    if (sa.is_inbound()) {
+        row.worker = sa.owner;
+        row.replay_window = sa.params.replay_window;
+    }
+    row.age_seconds = (now_ns - sa.installed_ns) / kNsPerSecond;
+    row.expires_seconds = expires_seconds(sa, now_ns);
+    row.state = state_of(sa);
+    fill_counts(sa, row);
+    return row;
+}
+
+std::vector<std::string> texts(const std::vector<model::TrafficSelector>& selectors)
+{
+    std::vector<std::string> out;
+    for (const auto& selector : selectors)
+        out.push_back(selector.to_string());
+    return out;
+}
+
+std::string_view state_name(route::NeighbourState state)
+{
+    switch (state) {
+        case route::NeighbourState::kIncomplete:
+            return "incomplete";
+        case route::NeighbourState::kReachable:
+            return "reachable";
+        case route::NeighbourState::kStale:
+            return "stale";
+        case route::NeighbourState::kProbe:
+            return "probe";
+        case route::NeighbourState::kStatic:
+            return "static";
+    }
+    return "";
+}
+
+void fill_from_device(PortStatus& row)
+{
+    rte_eth_dev_info device{};
+    if (rte_eth_dev_info_get(row.port_id, &device) == 0 && device.driver_name != nullptr)
+        row.driver = device.driver_name;
+    char name[RTE_ETH_NAME_MAX_LEN];
+    if (rte_eth_dev_get_name_by_port(row.port_id, name) == 0)
+        row.device = name;
+    rte_eth_link link{};
+    if (rte_eth_link_get_nowait(row.port_id, &link) == 0) {
+        row.link_up = link.link_status == RTE_ETH_LINK_UP;
+        row.speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+    }
+    rte_eth_stats stats{};
+    if (rte_eth_stats_get(row.port_id, &stats) == 0) {
+        row.rx_missed = stats.imissed;
+        row.rx_errors = stats.ierrors;
+        row.tx_errors = stats.oerrors;
+        row.rx_no_mbuf = stats.rx_nombuf;
+    }
+}
+
+WorkerStatus status_of(const worker::Worker& worker)
+{
+    const worker::WorkerCounters& counters = worker.counters();
+    WorkerStatus row;
+    row.index = worker.index();
+    for (const auto& port : counters.ports) {
+        row.rx_packets += port.rx_packets.get();
+        row.tx_packets += port.tx_packets.get();
+    }
+    row.turns = counters.turns.get();
+    row.idle_turns = counters.idle_turns.get();
+    row.busy_cycles = counters.busy_cycles.get();
+    row.handed_over_out = counters.handed_over_out.get();
+    row.handed_over_in = counters.handed_over_in.get();
+    // Work arrives by port and by hand-over ring.
+    const uint64_t packets = row.rx_packets + row.handed_over_in;
+    if (packets != 0)
+        row.cycles_per_packet = static_cast<double>(row.busy_cycles) / static_cast<double>(packets);
+    return row;
+}
+
+}  // namespace
+
+std::vector<SaStatus> ControlPlane::list_sas(std::string_view after, size_t limit) const
+{
+    const uint64_t now = state_->parts.now_ns();
+    const auto& all = state_->sas.all();
+    std::vector<SaStatus> rows;
+    for (auto it = after.empty() ? all.begin() : all.upper_bound(after); it != all.end() && rows.size() < limit; ++it)
+        rows.push_back(status_of(it->second, now));
+    return rows;
+}
+
+std::vector<SaStatus> ControlPlane::find_sas(uint32_t spi) const
+{
+    const uint64_t now = state_->parts.now_ns();
+    std::vector<SaStatus> rows;
+    const auto [first, last] = state_->sas.by_spi().equal_range(spi);
+    for (auto it = first; it != last; ++it)
+        rows.push_back(status_of(*it->second, now));
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    return rows;
+}
+
+std::vector<PolicyStatus> ControlPlane::list_policies() const
+{
+    std::vector<PolicyStatus> rows;
+    for (const auto& [name, record] : state_->policies.all()) {
+        const model::Policy& policy = record.policy;
+        rows.push_back({record.entry->id, name, policy.priority, policy.action, policy.direction, texts(policy.local),
+                        texts(policy.remote), policy.outbound_sa, policy.inbound_sas,
+                        state_->parts.data->spd->hits(*record.entry)});
+    }
+    // As they are tried; names are in order already.
+    std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.priority < b.priority; });
+    return rows;
+}
+
+std::vector<PortStatus> ControlPlane::list_ports() const
+{
+    std::vector<PortStatus> rows;
+    for (const auto& port : state_->parts.data->ports) {
+        PortStatus row;
+        row.name = port.name;
+        row.index = port.index;
+        row.port_id = port.port_id;
+        row.role = port.role;
+        row.mac = port.mac;
+        row.mtu = port.mtu;
+        row.rx_queues = port.rx_queues;
+        row.tx_queues = port.tx_queues;
+        for (const auto& address : port.addresses)
+            row.addresses.push_back(address.to_string());
+        for (const auto* worker : state_->parts.workers) {
+            const auto& counters = worker->counters().ports[port.index];
+            row.rx_packets += counters.rx_packets.get();
+            row.rx_bytes += counters.rx_bytes.get();
+            row.tx_packets += counters.tx_packets.get();
+            row.tx_bytes += counters.tx_bytes.get();
+        }
+        fill_from_device(row);
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+std::vector<RouteStatus> ControlPlane::list_routes() const
+{
+    std::vector<RouteStatus> rows;
+    for (const auto& [prefix, record] : state_->routes.all()) {
+        const auto& gateway = record.next_hop.gateway;
+        rows.push_back({prefix.to_string(), gateway ? gateway->to_string() : "",
+                        state_->parts.data->ports[record.next_hop.port].name, record.connected ? "connected" : "config"});
+    }
+    return rows;
+}
+
+std::vector<NeighbourRow> ControlPlane::list_neighbours() const
+{
+    std::vector<NeighbourRow> rows;
+    for (const auto& status : state_->neighbours.list(state_->parts.now_ns())) {
+        const bool known = status.state != route::NeighbourState::kIncomplete;
+        rows.push_back({status.entry.address.to_string(), known ? status.entry.mac.to_string() : "",
+                        state_->parts.data->ports[status.entry.port].name, std::string(state_name(status.state)),
+                        status.age_ns / kNsPerSecond});
+    }
+    return rows;
+}
+
+std::vector<DropCount> ControlPlane::drops() const
+{
+    std::vector<DropCount> rows;
+    for (size_t i = 0; i < telemetry::kDropCount; i++) {
+        const auto reason = static_cast<telemetry::Drop>(i);
+        uint64_t packets = state_->drops.get(reason);
+        for (const auto* worker : state_->parts.workers)
+            packets += worker->drops().count(reason);
+        rows.push_back(drop_count(reason, packets));
+    }
+    return rows;
+}
+
+Stats ControlPlane::stats() const
+{
+    const Parts& parts = state_->parts;
+    Stats stats;
+    stats.version = parts.version;
+    stats.uptime_seconds = (parts.now_ns() - state_->started_ns) / kNsPerSecond;
+    for (const auto* worker : parts.workers) {
+        WorkerStatus row = status_of(*worker);
+        row.lcore = row.index < parts.lcores.size() ? parts.lcores[row.index] : 0;
+        row.inbound_sas = state_->installer.owned()[row.index];
+        stats.workers.push_back(row);
+    }
+    stats.engines = parts.engines->list();
+    stats.inbound_sas = parts.data->sad->inbound_count();
+    stats.outbound_sas = parts.data->sad->outbound_count();
+    stats.policies = parts.data->spd->count();
+    stats.max_sas = parts.data->sad->capacity();
+    if (parts.data->pool != nullptr) {
+        stats.mbufs_total = parts.data->pool->size;
+        stats.mbufs_in_use = rte_mempool_in_use_count(parts.data->pool);
+    }
+    stats.retired_objects = parts.reclaimer->pending();
+    return stats;
+}
+
+}  // namespace ipsecgw::control
