@@ -2,7 +2,6 @@
 
 import struct
 
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
@@ -124,4 +123,5 @@ def _rebuilt(header, payload):
     return header.__class__(bytes(header / bytes(payload)))
 
 
-__all__ = ["Endpoint", "Gmac", "IPSecIntegrityError", "InvalidTag", "SUITES", "keymat_bytes"]
+
+__all__ = ["Endpoint", "IPSecIntegrityError", "SUITES", "keymat_bytes"]

@@ -6,7 +6,6 @@ the peer, SA pair number n protects 10.2.n.0/24 and 2001:db8:2:n::/64.
 """
 
 import dataclasses
-import os
 
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
@@ -73,3 +72,86 @@ class Pair:
         from_gateway = None if self.transport else header(src=self.local, dst=self.remote)
         return (esp.Endpoint(self.spi_in, self.suite, self.key_in, outer=to_gateway, nat_t=ports, esn=self.esn),
                 esp.Endpoint(self.spi_out, self.suite, self.key_out, outer=from_gateway, nat_t=ports, esn=self.esn, sequence=self.first_sequence))
+
+
+@dataclasses.dataclass
+class Description:
+    """One configuration: what a group of cases runs against."""
+    name: str
+    pairs: list
+    policies: list = dataclasses.field(default_factory=list)
+    workers: int = 1
+    dynamic_neighbours: bool = False    # nothing but what ARP and neighbour discovery find
+    mtu: int = 1500
+
+    def config(self, socket):
+        return libconfig_text.dump({
+            "gateway": {"control_socket": str(socket), "idle_sleep_us": 20},
+            "ports": [
+                {"name": "lan", "device": "net_af_packet0", "role": "protected", "addresses": [f"{GATEWAY4}/24", f"{GATEWAY6}/64"], "mtu": self.mtu},
+                {"name": "wan", "device": "net_af_packet1", "role": "unprotected", "addresses": [f"{OUTER4}/24", f"{OUTER6}/64"], "mtu": self.mtu},
+            ],
+            "routes": [{"prefix": prefix, "via": via} for prefix, via in
+                       (("10.2.0.0/15", PEER4), ("10.4.0.0/14", PEER4), ("2001:db8:2::/48", PEER6), ("2001:db8:4::/48", PEER6))],
+            "neighbours": [] if self.dynamic_neighbours else [
+                {"address": HOST4, "mac": LAN_MAC, "port": "lan"}, {"address": HOST6, "mac": LAN_MAC, "port": "lan"},
+                {"address": PEER4, "mac": WAN_MAC, "port": "wan"}, {"address": PEER6, "mac": WAN_MAC, "port": "wan"},
+            ],
+            "sas": [sa for pair in self.pairs for sa in _sas(pair)],
+            "policies": [_policy(pair) for pair in self.pairs] + self.policies,
+        })
+
+
+def _sas(pair):
+    common = {
+        "mode": "transport" if pair.transport else "tunnel",
+        "local": pair.local if not pair.transport else HOST4,
+        "remote": pair.remote if not pair.transport else pair.far4(),
+        "proposal": pair.suite + ("-esn" if pair.esn else ""),
+        "udp_encap": True if pair.udp else None,
+    }
+    yield {"name": f"{pair.name}-in", "direction": "in", "spi": libconfig_text.Hex(pair.spi_in), **common, "keymat": "0x" + pair.key_in.hex(),
+           "replay_window": pair.replay_window, **pair.extra_in}
+    yield {"name": f"{pair.name}-out", "direction": "out", "spi": libconfig_text.Hex(pair.spi_out), **common, "keymat": "0x" + pair.key_out.hex(),
+           "first_sequence": pair.first_sequence if pair.first_sequence != 1 else None, **pair.extra_out}
+
+
+def _policy(pair):
+    local, remote = ["10.1.0.0/24", "2001:db8:1::/64"], [f"10.2.{pair.number}.0/24", f"2001:db8:2:{pair.number:x}::/64"]
+    if pair.transport:
+        local, remote = [f"{HOST4}/32"], [f"{pair.far4()}/32"]
+    return {"name": pair.name, "action": "protect", "priority": 100, "local_ts": local, "remote_ts": remote,
+            "sa": f"{pair.name}-out", "sa_in": [f"{pair.name}-in"]}
+
+
+SUITE_PAIRS = [Pair(suite, number, suite) for number, suite in enumerate(esp.SUITES, 1)]
+
+# Every algorithm, family, mode and encapsulation, one pair each, in one gateway.
+TUNNELS = Description("tunnels", SUITE_PAIRS + [
+    Pair("esn", 20, "aes256gcm16", esn=True),
+    Pair("esn-wrap", 21, esn=True, first_sequence=0xFFFFFFFE),
+    Pair("outer6", 22, outer=6),
+    Pair("nat-t", 23, udp=True),
+    Pair("nat-t6", 24, outer=6, udp=True),
+    Pair("transport", 25, transport=True),
+    Pair("last-number", 26, first_sequence=0xFFFFFFFF),
+    Pair("tfc", 27, extra_out={"tfc_padding": 256}),
+    Pair("short-lived", 28, extra_out={"lifetime": {"hard_packets": 2}}),
+    Pair("wide-window", 29, replay_window=1024),
+    Pair("no-window", 30, replay_window=0),
+    Pair("cbc-transport", 31, "aes128-sha256", transport=True),
+    Pair("esn-fresh", 32, esn=True),
+])
+
+# What the policies decide, and the router around them.
+POLICIES = Description("policies", [Pair("site", 1)], policies=[
+    {"name": "open", "action": "bypass", "priority": 200, "local_ts": ["10.1.0.0/24", "2001:db8:1::/64"], "remote_ts": ["10.3.0.0/24", "2001:db8:4:3::/64"]},
+    {"name": "shut", "action": "discard", "priority": 200, "local_ts": ["10.1.0.0/24"], "remote_ts": ["10.4.0.0/24"]},
+    {"name": "no-sa-yet", "action": "protect", "priority": 200, "local_ts": ["10.1.0.0/24"], "remote_ts": ["10.6.0.0/24"]},
+    {"name": "nowhere", "action": "bypass", "priority": 200, "local_ts": ["10.1.0.0/24"], "remote_ts": ["203.0.113.0/24"]},
+])
+
+NEIGHBOURS = Description("neighbours", [Pair("site", 1)], policies=POLICIES.policies, dynamic_neighbours=True)
+
+# Inbound SAs have one owner; packets reach it whatever queue the port puts them on.
+WORKERS = Description("workers", [Pair(f"site-{n}", n) for n in range(1, 9)], workers=2)

@@ -1,6 +1,10 @@
 """Python data as libconfig text: dicts are groups, lists of dicts are lists, lists of scalars are arrays."""
 
 
+class Hex(int):
+    """An integer that reads better in base 16."""
+
+
 def dump(settings):
     """A whole file from a dict."""
     return "".join(f"{key} = {_value(value, '')};\n" for key, value in settings.items() if value is not None)
@@ -10,6 +14,8 @@ def _value(value, indent):
     deeper = indent + "  "
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Hex):
+        return f"{value:#010x}"
     if isinstance(value, int):
         return f"{value}L" if abs(value) > 0x7FFFFFFF else str(value)
     if isinstance(value, str):
