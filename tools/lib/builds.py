@@ -35,7 +35,12 @@ BUILDS = {
 
 
 class BuildError(Exception):
-    """A build that failed; the message names the log."""
+    """A build that failed; the message names the log and ends with what matters of it."""
+
+    def __init__(self, what, log):
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+        errors = [line[:300] for line in lines if "error:" in line or "ERROR" in line or "undefined reference" in line][:12]
+        super().__init__("\n    ".join([f"{what}: {log}", *(errors or [line[:300] for line in lines[-12:]])]))
 
 
 class Builder:
@@ -55,27 +60,27 @@ class Builder:
             return
         build, directory = BUILDS[name], self.directory(name)
         if not shutil.which(build.env["CXX"]):
-            raise BuildError(f"{build.env['CXX']} is not installed")
+            raise BuildError(f"{build.env['CXX']} is not installed", self.log(name))
         fresh = not (directory / "build.ninja").exists()
         if fresh and directory.exists():    # an interrupted set-up
             shutil.rmtree(directory)
         command = ["meson", "setup", directory, self.root, *build.options] if fresh else ["meson", "configure", directory, *build.options]
         done = process.run(command, self.log(name), timeout=300, env=build.env)
         if not done.ok:
-            raise BuildError(f"meson {done.why()}: {self.log(name)}")
+            raise BuildError(f"meson {done.why()}", self.log(name))
         self.ready.add(name)
 
     def compile(self, name, targets=()):
         """Builds targets (ninja's names; none: everything). A failure is remembered: later suites do not try again."""
         if name in self.failed:
-            raise BuildError(self.failed[name])
+            raise self.failed[name]
         try:
             self.configure(name)
             done = process.run(["ninja", "-C", self.directory(name), f"-j{self.jobs}", *targets], self.log(name), timeout=1200)
             if not done.ok:
-                raise BuildError(f"ninja {done.why()}: {self.log(name)}")
+                raise BuildError(f"ninja {done.why()}", self.log(name))
         except BuildError as error:
-            self.failed[name] = str(error)
+            self.failed[name] = error
             raise
 
     def log(self, name):
