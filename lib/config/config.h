@@ -11,8 +11,8 @@ namespace ipsecgw::config {
 /// "config/site-a.cfg:41: sas.[2].keymat: aes256gcm16 wants 36 bytes, got 32" and a hint, which may be empty.
 struct Problem {
     std::string file;
-    unsigned line = 0;       // 0: about the file as a whole
-    std::string setting;     // path in the file, may be empty
+    unsigned line = 0;    // 0: about the file as a whole
+    std::string setting;  // path in the file, may be empty
     std::string what;
     std::string hint;
 
@@ -20,13 +20,14 @@ struct Problem {
 };
 
 struct Loaded {
-    model::Gateway gateway;              // meaningful when `errors` is empty
-    std::vector<Problem> errors;         // by line
-    std::vector<Problem> warnings;       // e.g. the file with its keys is readable by others
+    model::Gateway gateway;         // meaningful when `errors` is empty
+    std::vector<Problem> errors;    // by line
+    std::vector<Problem> warnings;  // e.g. the file with its keys is readable by others
 };
 
-/// Parses, checks each value, then what values say of each other (names, address families, next hops on a link). Unknown settings are
-/// errors with the nearest known name as hint. No key value ever appears in a Problem. @include works as in libconfig.
+/// Parses, checks each value, then what values say of each other (names, address families, next hops on a link).
+/// Unknown settings are errors with the nearest known name as hint. No key value ever appears in a Problem. @include
+/// works as in libconfig.
 Loaded load_file(const std::string& path);
 /// The same from text; `name` stands for the file in problems.
 Loaded load_text(const std::string& text, const std::string& name);
