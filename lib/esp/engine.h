@@ -27,8 +27,8 @@ struct Keyed {
     std::string reason;
 };
 
-/// Owns the crypto devices. Two may live in one process.
-/// Threads: the control thread.
+/// Owns the crypto devices. Two may live in one process. It outlives the contexts it has keyed.
+/// Threads: the control thread, which also destroys the contexts.
 class Engines {
  public:
     struct Options {
