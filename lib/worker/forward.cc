@@ -1,0 +1,119 @@
+// Next hops: route, neighbour, and the Ethernet header.
+#include <cstring>
+
+#include "base/byte_order.h"
+#include "net/checksum.h"
+#include "net/headers.h"
+#include "worker/context.h"
+
+namespace ipsecgw::worker {
+
+using telemetry::Drop;
+
+namespace {
+
+/// Control resolves it and sends the packet, or drops it in the end.
+void punt_for_resolution(Context& context, rte_mbuf* m, const Route& route) noexcept
+{
+    PacketInfo& packet = info(m);
+    packet.punt = Punt::kResolve;
+    packet.out_port = route.port->index;
+    packet.next_hop_family = route.next_hop.family();
+    std::memset(packet.next_hop, 0, sizeof packet.next_hop);
+    std::memcpy(packet.next_hop, route.next_hop.data(), net::address_bytes(route.next_hop.family()));
+    if (context.data.punt == nullptr || !context.data.punt->put(m))
+        context.drops.drop(m, Drop::kNeighbour);
+}
+
+/// The IPv6 type even where the packet is sealed: by its first nibble, not by the flow inside.
+uint16_t ether_type_be(rte_mbuf* m) noexcept
+{
+    const bool ipv4 = *rte_pktmbuf_mtod(m, const uint8_t*) >> 4 == 4;
+    return base::swap_be16(ipv4 ? net::kEtherTypeIpv4 : net::kEtherTypeIpv6);
+}
+
+}  // namespace
+
+net::IpAddress destination_of(const sa::FlowKey& flow) noexcept
+{
+    return flow.family == net::Family::kIpv4 ? net::IpAddress::v4(flow.destination) : net::IpAddress::v6(flow.destination);
+}
+
+Route route_to(Context& context, const net::IpAddress& destination) noexcept
+{
+    RouteMemo& memo = context.memo;
+    if (memo.valid && memo.destination == destination)
+        return memo.route;
+    memo.destination = destination;
+    memo.route = {};
+    memo.valid = true;
+    const route::NextHop* next_hop = context.data.tables->fib().lookup(destination);
+    if (next_hop == nullptr || next_hop->port >= context.ports.size())
+        return memo.route;
+    memo.route = on_link(context, context.port(next_hop->port), next_hop->gateway ? *next_hop->gateway : destination);
+    return memo.route;
+}
+
+Route on_link(Context& context, const PortView& port, const net::IpAddress& neighbour) noexcept
+{
+    return {&port, context.data.tables->neighbours().lookup(port.index, neighbour), neighbour};
+}
+
+bool take_hop(Context& context, rte_mbuf* m) noexcept
+{
+    auto* bytes = rte_pktmbuf_mtod(m, uint8_t*);
+    const bool ipv4 = info(m).flow.family == net::Family::kIpv4;
+    uint8_t& hops = bytes[ipv4 ? offsetof(net::Ipv4Header, ttl) : offsetof(net::Ipv6Header, hop_limit)];
+    if (hops <= 1) {
+        send_time_exceeded(context, m);
+        context.drops.drop(m, Drop::kHopLimit);
+        return false;
+    }
+    if (!ipv4) {
+        hops--;
+        return true;
+    }
+    uint16_t before, after, checksum;
+    std::memcpy(&before, &hops, sizeof before);
+    hops--;
+    std::memcpy(&after, &hops, sizeof after);
+    uint8_t* field = bytes + offsetof(net::Ipv4Header, checksum_be);
+    std::memcpy(&checksum, field, sizeof checksum);
+    checksum = net::checksum_adjust(checksum, before, after);
+    std::memcpy(field, &checksum, sizeof checksum);
+    return true;
+}
+
+void forward(Context& context, rte_mbuf* m) noexcept
+{
+    send(context, m, route_to(context, destination_of(info(m).flow)));
+}
+
+void send(Context& context, rte_mbuf* m, const Route& route) noexcept
+{
+    if (route.port == nullptr) {
+        context.drops.drop(m, Drop::kNoRoute);
+        return;
+    }
+    if (m->pkt_len > route.port->mtu) {
+        send_too_big(context, m, route.port->mtu);
+        context.drops.drop(m, Drop::kTooBig);
+        return;
+    }
+    if (route.mac == nullptr) {
+        punt_for_resolution(context, m, route);
+        return;
+    }
+    const uint16_t type_be = ether_type_be(m);
+    auto* ethernet = reinterpret_cast<net::EthernetHeader*>(rte_pktmbuf_prepend(m, sizeof(net::EthernetHeader)));
+    if (ethernet == nullptr) {
+        context.drops.drop(m, Drop::kNoRoomInMbuf);
+        return;
+    }
+    ethernet->destination = route.mac->bytes;
+    ethernet->source = route.port->mac.bytes;
+    ethernet->type_be = type_be;
+    transmit(context, route.port->index, m);
+}
+
+}  // namespace ipsecgw::worker

@@ -1,0 +1,181 @@
+// ESP: which SA, whose SA, open, and what came out against the SA's selectors (RFC 4301 section 5.2).
+#include "base/byte_order.h"
+#include "esp/open.h"
+#include "net/headers.h"
+#include "sa/spd.h"
+#include "worker/context.h"
+#include "worker/parse.h"
+
+namespace ipsecgw::worker {
+
+using telemetry::Drop;
+
+namespace {
+
+constexpr uint32_t kSpiBytes = 4;
+
+/// RFC 3948 section 2.2: in UDP an SPI of zero is the non-ESP marker, and ESP needs more than a keepalive's one byte.
+bool read_spi_in_udp(rte_mbuf* m) noexcept
+{
+    const uint32_t udp_offset = m->l3_len;
+    if (m->pkt_len < udp_offset + sizeof(net::UdpHeader) + sizeof(net::EspHeader))
+        return false;
+    const auto* bytes = rte_pktmbuf_mtod_offset(m, const uint8_t*, udp_offset);
+    const auto& udp = *reinterpret_cast<const net::UdpHeader*>(bytes);
+    const uint32_t udp_bytes = base::swap_be16(udp.length_be);
+    const uint32_t spi = base::load_be32(bytes + sizeof udp);
+    if (spi == 0 || udp_bytes < sizeof udp + sizeof(net::EspHeader) || udp_bytes > m->pkt_len - udp_offset)
+        return false;
+    info(m).spi = spi;
+    info(m).encapsulated = true;
+    return true;
+}
+
+/// The packet is ESP of `sa`, which this worker has looked up: not just anything with a matching number where an SPI would be.
+bool belongs(const PacketInfo& packet, const sa::InboundSa& sa, Kind kind) noexcept
+{
+    if (packet.encapsulated && (!sa.is(sa::kSaUdp) || packet.flow.destination_port != sa.udp_local_port))
+        // To the NAT-T port of the gateway it was meant as ESP all the same; open_burst charges the SA.
+        return kind == Kind::kLocal && packet.flow.destination_port == net::kPortNatT;
+    return kind == Kind::kLocal || destination_of(packet.flow) == sa.local;
+}
+
+/// UDP: ESP starts behind it, and ends where it ends.
+void strip_to_esp(rte_mbuf* m) noexcept
+{
+    if (!info(m).encapsulated)
+        return;
+    const uint32_t udp_offset = m->l3_len;
+    const uint32_t udp_bytes = base::load_be16(rte_pktmbuf_mtod_offset(m, const uint8_t*, udp_offset + 4));
+    rte_pktmbuf_trim(m, static_cast<uint16_t>(m->pkt_len - udp_offset - udp_bytes));
+    m->l3_len = (udp_offset + sizeof(net::UdpHeader)) & 0x1ff;
+}
+
+/// No SA claims it.
+void unclaimed(Context& context, rte_mbuf* m, Kind kind) noexcept
+{
+    const PacketInfo& packet = info(m);
+    const PortView& port = context.port(packet.in_port);
+    if (kind == Kind::kTransit)
+        transit_clear(context, port, m);
+    else if (!packet.encapsulated || packet.flow.destination_port == net::kPortNatT)
+        context.drops.drop(m, Drop::kUnknownSpi);
+    else
+        deliver_clear(context, port, m);
+}
+
+/// An authentic packet, as it came out of its SA.
+void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
+{
+    PacketInfo& packet = info(m);
+    packet.origin = Origin::kOpened;
+    packet.encapsulated = false;
+    if (parse_ip(m) != kKeep) {
+        context.drops.drop(m, Drop::kInnerHeader, *sa.counters);
+        return;
+    }
+    const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire);
+    if (selectors == nullptr || !selectors->allows(packet.flow)) {
+        context.drops.drop(m, Drop::kSelectorMismatch, *sa.counters);
+        return;
+    }
+    switch (context.own.place(packet.flow)) {
+    case Place::kMartian:
+        context.drops.drop(m, Drop::kMartian);
+        return;
+    case Place::kGroup:
+        context.drops.drop(m, Drop::kNoListener);
+        return;
+    case Place::kOurs:
+        deliver_opened(context, m);
+        return;
+    case Place::kElsewhere:
+        transit_opened(context, m);
+        return;
+    }
+}
+
+/// Opens packets of SAs this worker owns: SA by SA, each SA's packets in the order they came.
+void open_owned(Context& context, Batch& batch) noexcept
+{
+    std::array<rte_mbuf*, kMaxWork> group;
+    uint16_t left = batch.count;
+    while (left != 0) {
+        sa::InboundSa* sa = info(batch.packets[0]).inbound;
+        uint16_t grouped = 0;
+        uint16_t others = 0;
+        for (uint16_t i = 0; i < left; i++) {
+            rte_mbuf* m = batch.packets[i];
+            if (info(m).inbound == sa)
+                group[grouped++] = m;
+            else
+                batch.packets[others++] = m;
+        }
+        left = others;
+        const uint16_t kept = esp::open_burst(*sa, {group.data(), grouped}, context.drops);
+        for (uint16_t i = 0; i < kept; i++)
+            opened(context, *sa, group[i]);
+    }
+    batch.count = 0;
+}
+
+}  // namespace
+
+bool read_spi(const PortView& port, rte_mbuf* m) noexcept
+{
+    const PacketInfo& packet = info(m);
+    if (port.role == model::PortRole::kProtected || packet.fragment != Fragment::kWhole)
+        return false;
+    if (packet.flow.protocol == net::kProtoUdp)
+        return read_spi_in_udp(m);
+    if (packet.flow.protocol != net::kProtoEsp || m->pkt_len < m->l3_len + kSpiBytes)
+        return false;
+    info(m).spi = base::load_be32(rte_pktmbuf_mtod_offset(m, const uint8_t*, m->l3_len));
+    return true;
+}
+
+void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kind> kinds) noexcept
+{
+    Batch mine;
+    for (size_t i = 0; i < packets.size(); i++) {
+        rte_mbuf* m = packets[i];
+        PacketInfo& packet = info(m);
+        sa::InboundSa* sa = context.data.sad->find(packet.spi);
+        if (sa == nullptr || !belongs(packet, *sa, kinds[i])) {
+            unclaimed(context, m, kinds[i]);
+            continue;
+        }
+        strip_to_esp(m);
+        if (sa->owner != context.index) {
+            hand_over(context, m, sa->owner);
+            continue;
+        }
+        packet.inbound = sa;
+        mine.add(m);
+        if (mine.full())
+            open_owned(context, mine);
+    }
+    open_owned(context, mine);
+}
+
+void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcept
+{
+    for (rte_mbuf* m : packets)
+        context.data.sad->prefetch(info(m).spi);
+    Batch mine;
+    for (rte_mbuf* m : packets) {
+        PacketInfo& packet = info(m);
+        packet.inbound = context.data.sad->find(packet.spi);
+        if (packet.inbound == nullptr)
+            context.drops.drop(m, Drop::kUnknownSpi);
+        else if (packet.inbound->owner != context.index)
+            hand_over(context, m, packet.inbound->owner);
+        else
+            mine.add(m);
+        if (mine.full())
+            open_owned(context, mine);
+    }
+    open_owned(context, mine);
+}
+
+}  // namespace ipsecgw::worker

@@ -1,0 +1,105 @@
+// Into outbound SAs: path MTU, groups, seal, and on by the outer destination.
+#include <algorithm>
+
+#include "esp/seal.h"
+#include "worker/context.h"
+
+namespace ipsecgw::worker {
+
+using telemetry::Drop;
+
+namespace {
+
+constexpr uint32_t kIpv6MinimumMtu = 1280;  // RFC 8200 section 5
+
+/// The upper bound of what an SA's packets may be on their way; without a route there is none yet.
+uint32_t path_mtu(const Route& route) noexcept { return route.port == nullptr ? UINT32_MAX : route.port->mtu; }
+
+/// What the packet will be on the wire. esp::sealed_bytes knows transport mode for the plain header alone; its result differs by the length of
+/// the headers ESP stays behind, which do not count for padding.
+uint32_t bytes_sealed(const sa::OutboundSa& sa, rte_mbuf* m) noexcept
+{
+    if (!sa.is(sa::kSaTransport))
+        return esp::sealed_bytes(sa, m->pkt_len);
+    const uint32_t plain = sa.is(sa::kSaOuterIpv6) ? 40 : 20;
+    const uint32_t more = info(m).transport_offset - std::min<uint32_t>(plain, info(m).transport_offset);
+    return esp::sealed_bytes(sa, m->pkt_len - more) + more;
+}
+
+/// RFC 4301 section 8.2: the sender learns what fits inside.
+void reject_too_big(Context& context, rte_mbuf* m, sa::OutboundSa& sa, uint32_t mtu) noexcept
+{
+    uint32_t inner = esp::inner_mtu(sa, mtu);
+    // An IPv6 sender never goes below (RFC 8201 section 4): telling it less would be told in vain.
+    if (info(m).flow.family == net::Family::kIpv6)
+        inner = std::max(inner, kIpv6MinimumMtu);
+    if (inner != 0)
+        send_too_big(context, m, inner);
+    context.drops.drop(m, Drop::kTooBig, sa.counters[context.index]);
+}
+
+/// Seals the packets of one SA and sends them. In tunnel mode they share the route.
+void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group) noexcept
+{
+    const bool transport = sa.is(sa::kSaTransport);
+    Route route = route_to(context, sa.remote);
+    const uint32_t mtu = path_mtu(route);
+    uint16_t fitting = 0;
+    for (rte_mbuf* m : group) {
+        // Transport mode is for whole packets (RFC 4303 section 3.1.1).
+        if (transport && info(m).fragment != Fragment::kWhole) {
+            context.drops.drop(m, Drop::kFragment);
+            continue;
+        }
+        if (bytes_sealed(sa, m) > mtu) {
+            reject_too_big(context, m, sa, mtu);
+            continue;
+        }
+        if (transport)
+            m->l3_len = info(m).transport_offset & 0x1ff;
+        group[fitting++] = m;
+    }
+    const uint16_t sealed = esp::seal_burst(sa, context.index, group.first(fitting), context.drops);
+    for (rte_mbuf* m : group.first(sealed)) {
+        info(m).origin = Origin::kSealed;
+        if (transport)
+            route = route_to(context, destination_of(info(m).flow));
+        send(context, m, route);
+    }
+}
+
+}  // namespace
+
+void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
+{
+    // Errors that sealing gives rise to are about packets of others, never about one another, so this goes one level deep.
+    if (context.outgoing_count == context.outgoing.size())
+        seal_queued(context);
+    context.outgoing[context.outgoing_count++] = {m, &sa};
+}
+
+void seal_queued(Context& context) noexcept
+{
+    while (context.outgoing_count != 0) {
+        std::array<Outgoing, 2 * kMaxWork> work;
+        uint16_t left = context.outgoing_count;
+        std::copy_n(context.outgoing.begin(), left, work.begin());
+        context.outgoing_count = 0;
+        while (left != 0) {
+            sa::OutboundSa* sa = work[0].sa;
+            std::array<rte_mbuf*, kMaxWork> group;
+            uint16_t grouped = 0;
+            uint16_t others = 0;
+            for (uint16_t i = 0; i < left; i++) {
+                if (work[i].sa == sa && grouped < group.size())
+                    group[grouped++] = work[i].packet;
+                else
+                    work[others++] = work[i];
+            }
+            left = others;
+            seal_group(context, *sa, {group.data(), grouped});
+        }
+    }
+}
+
+}  // namespace ipsecgw::worker

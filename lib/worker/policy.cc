@@ -1,0 +1,140 @@
+// The SPD's word on packets in clear (RFC 4301 section 5). The rules are in context.h.
+#include "sa/spd.h"
+#include "worker/context.h"
+
+namespace ipsecgw::worker {
+
+using model::Action;
+using model::PortRole;
+using telemetry::Drop;
+
+namespace {
+
+void count_hit(const Context& context, const sa::PolicyEntry& policy) noexcept { policy.hits[context.index].add(1); }
+
+bool is_own(Origin origin) noexcept { return origin == Origin::kReplyToClear || origin == Origin::kReplyToOpened; }
+
+/// Into the SA, or out in clear, or nowhere: as an outbound policy says.
+void apply(Context& context, const sa::PolicyEntry& policy, rte_mbuf* m) noexcept
+{
+    count_hit(context, policy);
+    if (policy.action == Action::kDiscard) {
+        context.drops.drop(m, Drop::kPolicyDiscard);
+        return;
+    }
+    // Acquire pairs with the release that swings the pointer: the SA behind it is complete.
+    sa::OutboundSa* sa = policy.action == Action::kProtect ? policy.outbound.load(std::memory_order_acquire) : nullptr;
+    if (policy.action == Action::kProtect && sa == nullptr) {
+        context.drops.drop(m, Drop::kNoSa);
+        return;
+    }
+    if (!is_own(info(m).origin) && !take_hop(context, m))
+        return;
+    if (sa != nullptr)
+        queue_for_sealing(context, m, *sa);
+    else
+        forward(context, m);
+}
+
+/// Lets a packet go on in clear towards somebody else.
+void forward_in_clear(Context& context, rte_mbuf* m, const Route& route) noexcept
+{
+    if (take_hop(context, m))
+        send(context, m, route);
+}
+
+/// What the inbound SPD lets pass, unless it would leave where an outbound policy wants ESP or nothing: it was not ours to protect, so it is not
+/// sealed either, which would let a stranger send in our name.
+void forward_bypassed(Context& context, rte_mbuf* m) noexcept
+{
+    const sa::FlowKey& flow = info(m).flow;
+    const Route route = route_to(context, destination_of(flow));
+    if (route.port != nullptr && route.port->role != PortRole::kProtected) {
+        const sa::PolicyEntry* policy = context.data.spd->match_outbound(flow);
+        if (policy != nullptr && policy->action != Action::kBypass) {
+            count_hit(context, *policy);
+            context.drops.drop(m, policy->action == Action::kProtect ? Drop::kClearText : Drop::kPolicyDiscard);
+            return;
+        }
+    }
+    forward_in_clear(context, m, route);
+}
+
+}  // namespace
+
+void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
+{
+    const sa::FlowKey& flow = info(m).flow;
+    if (port.role != PortRole::kUnprotected) {
+        if (const sa::PolicyEntry* policy = context.data.spd->match_outbound(flow); policy != nullptr) {
+            apply(context, *policy, m);
+            return;
+        }
+    }
+    const sa::PolicyEntry* policy = port.role == PortRole::kProtected ? nullptr : context.data.spd->match_inbound(flow);
+    if (policy == nullptr) {
+        context.drops.drop(m, Drop::kNoPolicy);
+        return;
+    }
+    count_hit(context, *policy);
+    switch (policy->action) {
+    case Action::kProtect:
+        context.drops.drop(m, Drop::kClearText);
+        return;
+    case Action::kDiscard:
+        context.drops.drop(m, Drop::kPolicyDiscard);
+        return;
+    case Action::kBypass:
+        forward_bypassed(context, m);
+        return;
+    }
+}
+
+void transit_opened(Context& context, rte_mbuf* m) noexcept
+{
+    const sa::FlowKey& flow = info(m).flow;
+    const Route route = route_to(context, destination_of(flow));
+    if (route.port == nullptr || route.port->role == PortRole::kProtected) {
+        forward_in_clear(context, m, route);
+        return;
+    }
+    if (const sa::PolicyEntry* policy = context.data.spd->match_outbound(flow); policy != nullptr)
+        apply(context, *policy, m);
+    else if (route.port->role == PortRole::kBoth)
+        forward_in_clear(context, m, route);
+    else
+        context.drops.drop(m, Drop::kNoPolicy);
+}
+
+void send_own(Context& context, rte_mbuf* m) noexcept
+{
+    const PacketInfo& packet = info(m);
+    if (const sa::PolicyEntry* policy = context.data.spd->match_outbound(packet.flow); policy != nullptr) {
+        apply(context, *policy, m);
+        return;
+    }
+    const net::IpAddress destination = destination_of(packet.flow);
+    const Route route =
+        destination.is_link_local() ? on_link(context, context.port(packet.in_port), destination) : route_to(context, destination);
+    const bool back_where_asked = route.port != nullptr && (route.port->role == PortRole::kProtected || route.port->index == packet.in_port);
+    if (route.port == nullptr)
+        context.drops.drop(m, Drop::kNoRoute);
+    else if (packet.origin == Origin::kReplyToClear && back_where_asked)
+        send(context, m, route);
+    else
+        context.drops.drop(m, Drop::kNoPolicy);
+}
+
+bool may_arrive_in_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
+{
+    if (port.role == PortRole::kProtected)
+        return true;
+    const sa::PolicyEntry* policy = context.data.spd->match_inbound(info(m).flow);
+    if (policy == nullptr || policy->action == Action::kBypass)
+        return true;
+    count_hit(context, *policy);
+    context.drops.drop(m, policy->action == Action::kProtect ? Drop::kClearText : Drop::kPolicyDiscard);
+    return false;
+}
+
+}  // namespace ipsecgw::worker

@@ -1,0 +1,158 @@
+#include "worker/worker.h"
+
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <rte_ring.h>
+
+#include "base/text.h"
+#include "worker/context.h"
+
+namespace ipsecgw::worker {
+
+namespace {
+
+constexpr uint64_t kIcmpErrorsPerSecond = 100;  // per worker; RFC 4443 section 2.4 (f), RFC 1812 section 4.3.2.8
+
+PortState port_state(const DataPlane& data, const PortView& view, uint16_t worker)
+{
+    PortState port;
+    port.view = &view;
+    for (uint16_t queue = 0; queue < view.rx_queues; queue++) {
+        if (queue % data.workers == worker)
+            port.rx_queues.push_back(queue);
+    }
+    port.tx_queue = view.tx_queues == 0 ? uint16_t{0} : static_cast<uint16_t>(worker % view.tx_queues);
+    // Queue q belongs to worker q; without queues at all each worker drops by itself.
+    port.tx_worker = view.tx_queues == 0 ? worker : port.tx_queue;
+    return port;
+}
+
+base::Result<std::unique_ptr<dpdk::Ring>> make_ring(uint32_t size, dpdk::Producers producers, int socket)
+{
+    return std::make_unique<dpdk::Ring>(GW_TRY(dpdk::Ring::create(size, producers, socket)));
+}
+
+void drain(const dpdk::Ring& ring) noexcept
+{
+    std::array<rte_mbuf*, kMaxWork> left;
+    while (const unsigned count = rte_ring_dequeue_burst(ring.get(), reinterpret_cast<void**>(left.data()), kMaxWork, nullptr))
+        rte_pktmbuf_free_bulk(left.data(), count);
+}
+
+/// Everything but polling the ports.
+uint32_t take_queued(Context& context) noexcept { return take_handed_over(context) + take_frames(context); }
+
+void finish_turn(Context& context) noexcept
+{
+    seal_queued(context);
+    flush_handover(context);
+    flush_tx(context);
+    context.drops.flush();
+}
+
+void sleep_idle(Context& context) noexcept
+{
+    // Offline: a sleeping worker must not hold up reclamation. It holds no pointer between turns.
+    context.data.qsbr->offline(context.index);
+    const uint64_t ns = context.data.idle_sleep_us * uint64_t{1000};
+    const timespec pause{static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+    nanosleep(&pause, nullptr);
+    context.data.qsbr->online(context.index);
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint16_t index, int socket)
+{
+    if (index >= data.workers)
+        return base::Error{base::ErrorCode::kInvalidArgument, base::format("worker %u of %u", index, data.workers)};
+    for (size_t i = 0; i < data.ports.size(); i++) {
+        if (data.ports[i].index != i)
+            return base::Error{base::ErrorCode::kInvalidArgument,
+                               base::format("port %s has index %u and stands at %zu", data.ports[i].name.c_str(), data.ports[i].index, i)};
+    }
+    auto context = std::make_unique<Context>(data, index);
+    context->handed_over = GW_TRY(make_ring(kHandoverRing, dpdk::Producers::kMany, socket));
+    context->shared_tx = GW_TRY(make_ring(kSharedTxRing, dpdk::Producers::kMany, socket));
+    context->injected = GW_TRY(make_ring(kInjectRing, dpdk::Producers::kOne, socket));
+    context->icmp_limit = RateLimit(kIcmpErrorsPerSecond, rte_get_tsc_hz());
+    for (const auto& view : data.ports)
+        context->ports.push_back(port_state(data, view, index));
+    context->counters.ports = std::vector<PortCounters>(data.ports.size());
+    context->peers.assign(data.workers, nullptr);
+    context->peers[index] = context.get();
+    return std::unique_ptr<Worker>(new Worker(std::move(context)));
+}
+
+Worker::Worker(std::unique_ptr<Context> context) : context_(std::move(context)) {}
+
+Worker::~Worker()
+{
+    drain(*context_->handed_over);
+    drain(*context_->shared_tx);
+    drain(*context_->injected);
+}
+
+void Worker::link(std::span<const std::unique_ptr<Worker>> workers)
+{
+    for (const auto& worker : workers) {
+        for (const auto& peer : workers)
+            worker->context_->peers[peer->index()] = peer->context_.get();
+    }
+}
+
+uint32_t Worker::turn() noexcept
+{
+    Context& context = *context_;
+    const uint64_t started = rte_rdtsc();
+    context.memo.valid = false;
+    const uint32_t packets = receive(context) + take_queued(context);
+    context.counters.turns.add(1);
+    if (packets != 0) {
+        finish_turn(context);
+        context.counters.busy_cycles.add(rte_rdtsc() - started);
+    } else {
+        context.counters.idle_turns.add(1);
+    }
+    if (packets == 0 || ++context.turns_since_quiescent >= kHousekeepingTurns) {
+        context.turns_since_quiescent = 0;
+        context.data.qsbr->quiescent(context.index);
+    }
+    return packets;
+}
+
+void Worker::run() noexcept
+{
+    Context& context = *context_;
+    context.data.qsbr->online(context.index);
+    uint32_t idle = 0;
+    while (!context.stopping.load(std::memory_order_relaxed)) {
+        if (turn() != 0) {
+            idle = 0;
+        } else if (idle < kIdleTurns) {
+            idle++;
+            rte_pause();
+        } else if (context.data.idle_sleep_us != 0) {
+            sleep_idle(context);
+        } else {
+            rte_pause();
+        }
+    }
+    context.memo.valid = false;
+    while (take_queued(context) != 0)
+        finish_turn(context);
+    context.data.qsbr->offline(context.index);
+}
+
+void Worker::stop() noexcept { context_->stopping.store(true, std::memory_order_relaxed); }
+
+bool Worker::inject(rte_mbuf* frame) noexcept { return rte_ring_enqueue(context_->injected->get(), frame) == 0; }
+
+uint16_t Worker::index() const noexcept { return context_->index; }
+const WorkerCounters& Worker::counters() const noexcept { return context_->counters; }
+const esp::DropSink& Worker::drops() const noexcept { return context_->drops; }
+
+}  // namespace ipsecgw::worker
