@@ -1,7 +1,9 @@
 // Mbufs for tests: a pool that knows when something leaked.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <string>
 
 #include <gtest/gtest.h>
 #include <rte_mbuf.h>
@@ -12,7 +14,7 @@ namespace ipsecgw::test {
 
 /// A pool with a private area of `private_bytes`; checks in the end that every mbuf is back.
 class TestPool {
- public:
+  public:
     explicit TestPool(uint16_t private_bytes = 128, uint32_t count = 4095, uint16_t room = RTE_MBUF_DEFAULT_BUF_SIZE)
     {
         static int number = 0;
@@ -38,7 +40,7 @@ class TestPool {
         return m;
     }
 
- private:
+  private:
     rte_mempool* pool_;
 };
 

@@ -1,15 +1,19 @@
 #include "support/packets.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
+#include <arpa/inet.h>
+#include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 
 namespace ipsecgw::test {
 
 namespace {
 
-bool is_v6(const std::string& address) { return address.find(':') != std::string::npos; }
+bool is_v6(const std::string& address)
+{
+    return address.find(':') != std::string::npos;
+}
 
 Bytes address(const std::string& text)
 {
@@ -25,7 +29,10 @@ void put16(Bytes& to, size_t at, size_t value)
     to[at + 1] = static_cast<uint8_t>(value);
 }
 
-uint16_t get16(const Bytes& from, size_t at) { return static_cast<uint16_t>(from[at] << 8 | from[at + 1]); }
+uint16_t get16(const Bytes& from, size_t at)
+{
+    return static_cast<uint16_t>(from[at] << 8 | from[at + 1]);
+}
 
 /// RFC 1071, byte by byte.
 uint16_t checksum(const Bytes& bytes)
@@ -42,9 +49,10 @@ Bytes pseudo(const Bytes& source, const Bytes& destination, uint8_t protocol, co
 {
     Bytes bytes = concat(source, destination);
     const size_t length = segment.size();
-    const Bytes tail = source.size() == 4
-                           ? Bytes{0, protocol, static_cast<uint8_t>(length >> 8), static_cast<uint8_t>(length)}
-                           : Bytes{0, 0, static_cast<uint8_t>(length >> 8), static_cast<uint8_t>(length), 0, 0, 0, protocol};
+    const Bytes tail =
+        source.size() == 4
+            ? Bytes{0, protocol, static_cast<uint8_t>(length >> 8), static_cast<uint8_t>(length)}
+            : Bytes{0, 0, static_cast<uint8_t>(length >> 8), static_cast<uint8_t>(length), 0, 0, 0, protocol};
     return concat(concat(bytes, tail), segment);
 }
 
@@ -80,7 +88,10 @@ Bytes ipv6_packet(const Ip& ip, uint8_t protocol, const Bytes& payload)
     return concat(concat(header, extensions), payload);
 }
 
-size_t upper_offset(const Bytes& ip) { return ip[0] >> 4 == 4 ? (ip[0] & 15u) * 4 : 40; }
+size_t upper_offset(const Bytes& ip)
+{
+    return ip[0] >> 4 == 4 ? (ip[0] & 15u) * 4 : 40;
+}
 
 std::string address_text(const Bytes& ip, size_t at)
 {
@@ -176,7 +187,10 @@ Bytes frame(const std::string& to, const std::string& from, const Bytes& packet,
     return concat(header, packet);
 }
 
-Bytes without_ethernet(const Bytes& frame) { return {frame.begin() + 14, frame.end()}; }
+Bytes without_ethernet(const Bytes& frame)
+{
+    return {frame.begin() + 14, frame.end()};
+}
 
 std::string defect(const Bytes& ip)
 {
@@ -201,15 +215,31 @@ std::string defect(const Bytes& ip)
         return v4 ? "" : "UDP checksum zero over IPv6";
     const size_t at = v4 ? 12 : 8, bytes = v4 ? 4 : 16;
     const Bytes source(ip.begin() + static_cast<ptrdiff_t>(at), ip.begin() + static_cast<ptrdiff_t>(at + bytes));
-    const Bytes destination(ip.begin() + static_cast<ptrdiff_t>(at + bytes), ip.begin() + static_cast<ptrdiff_t>(at + 2 * bytes));
+    const Bytes destination(ip.begin() + static_cast<ptrdiff_t>(at + bytes),
+                            ip.begin() + static_cast<ptrdiff_t>(at + 2 * bytes));
     return checksum(pseudo(source, destination, protocol, segment)) == 0 ? "" : "upper-layer checksum";
 }
 
-std::string source_of(const Bytes& ip) { return address_text(ip, ip[0] >> 4 == 4 ? 12 : 8); }
-std::string destination_of(const Bytes& ip) { return address_text(ip, ip[0] >> 4 == 4 ? 16 : 24); }
-uint8_t hops_of(const Bytes& ip) { return ip[0] >> 4 == 4 ? ip[8] : ip[7]; }
-uint8_t protocol_of(const Bytes& ip) { return ip[0] >> 4 == 4 ? ip[9] : ip[6]; }
-uint32_t header_bytes_of(const Bytes& ip) { return static_cast<uint32_t>(upper_offset(ip)); }
+std::string source_of(const Bytes& ip)
+{
+    return address_text(ip, ip[0] >> 4 == 4 ? 12 : 8);
+}
+std::string destination_of(const Bytes& ip)
+{
+    return address_text(ip, ip[0] >> 4 == 4 ? 16 : 24);
+}
+uint8_t hops_of(const Bytes& ip)
+{
+    return ip[0] >> 4 == 4 ? ip[8] : ip[7];
+}
+uint8_t protocol_of(const Bytes& ip)
+{
+    return ip[0] >> 4 == 4 ? ip[9] : ip[6];
+}
+uint32_t header_bytes_of(const Bytes& ip)
+{
+    return static_cast<uint32_t>(upper_offset(ip));
+}
 
 Bytes after_a_hop(const Bytes& ip)
 {

@@ -14,13 +14,13 @@ struct Ip {
     std::string source;
     std::string destination;
     uint8_t hops = 64;
-    uint8_t tos = 0;                // traffic class
+    uint8_t tos = 0;  // traffic class
     uint16_t identification = 0;
     bool dont_fragment = true;
-    uint16_t fragment_offset = 0;   // in 8 bytes; IPv6: with `more_fragments`, a fragment header when either is set
+    uint16_t fragment_offset = 0;  // in 8 bytes; IPv6: with `more_fragments`, a fragment header when either is set
     bool more_fragments = false;
-    Bytes options;                  // IPv4: a multiple of 4; IPv6: whole extension headers, the first of type `first_extension`
-    uint8_t first_extension = 0;    // their last header's next-header byte is filled in at `last_extension`
+    Bytes options = {};  // IPv4: a multiple of 4; IPv6: whole extension headers, the first of type `first_extension`
+    uint8_t first_extension = 0;  // their last header's next-header byte is filled in at `last_extension`
     size_t last_extension = 0;
 };
 
