@@ -11,14 +11,17 @@ using telemetry::Drop;
 
 namespace {
 
-constexpr Verdict dropped(Drop reason) { return {Kind::kDrop, reason}; }
+constexpr Verdict dropped(Drop reason)
+{
+    return {Kind::kDrop, reason};
+}
 
 /// RFC 4861: router solicitation to redirect.
 bool is_neighbour_discovery(const PacketInfo& packet) noexcept
 {
     const uint16_t type = packet.flow.destination_port >> 8;
-    return packet.flow.protocol == net::kProtoIcmpv6 && packet.flow.family == net::Family::kIpv6 && packet.flow.ports_known && type >= 133 &&
-           type <= 137;
+    return packet.flow.protocol == net::kProtoIcmpv6 && packet.flow.family == net::Family::kIpv6 &&
+           packet.flow.ports_known && type >= 133 && type <= 137;
 }
 
 Verdict classify_ip(const OwnAddresses& own, rte_mbuf* m, bool link_group) noexcept
@@ -32,15 +35,16 @@ Verdict classify_ip(const OwnAddresses& own, rte_mbuf* m, bool link_group) noexc
         return {Kind::kNeighbour, kKeep};
     }
     switch (own.place(packet.flow)) {
-    case Place::kMartian:
-        return dropped(Drop::kMartian);
-    case Place::kGroup:
-        return dropped(Drop::kNoListener);
-    case Place::kOurs:
-        break;
-    case Place::kElsewhere:
-        // Unicast in a group frame is neither answered nor forwarded (RFC 1122 section 3.2.2, RFC 1812 section 5.3.4).
-        return link_group ? dropped(Drop::kMartian) : Verdict{Kind::kTransit, kKeep};
+        case Place::kMartian:
+            return dropped(Drop::kMartian);
+        case Place::kGroup:
+            return dropped(Drop::kNoListener);
+        case Place::kOurs:
+            break;
+        case Place::kElsewhere:
+            // Unicast in a group frame is neither answered nor forwarded (RFC 1122 section 3.2.2, RFC 1812
+            // section 5.3.4).
+            return link_group ? dropped(Drop::kMartian) : Verdict{Kind::kTransit, kKeep};
     }
     if (link_group)
         return dropped(Drop::kMartian);

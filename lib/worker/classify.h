@@ -20,10 +20,11 @@ struct Verdict {
     telemetry::Drop reason;  // of kDrop
 };
 
-/// Checks the Ethernet and IP headers and takes the former off; fills the flow's part of PacketInfo (parse.h). A chain of segments is made one.
+/// Checks the Ethernet and IP headers and takes the former off; fills the flow's part of PacketInfo (parse.h). A chain
+/// of segments is made one.
 ///
-/// Reasons: kRunt, kNotForUs, kEtherType (VLAN tags included), kIpHeader, kIpChecksum, kMartian, kNoListener (multicast, broadcast),
-/// kNoRoomInMbuf (a chain longer than its first buffer). The packet stays the caller's.
+/// Reasons: kRunt, kNotForUs, kEtherType (VLAN tags included), kIpHeader, kIpChecksum, kMartian, kNoListener
+/// (multicast, broadcast), kNoRoomInMbuf (a chain longer than its first buffer). The packet stays the caller's.
 /// Threads: any. Does not allocate.
 Verdict classify(const OwnAddresses& own, const PortView& port, rte_mbuf* m) noexcept;
 

@@ -1,7 +1,7 @@
 // The state of one worker, and the stages that work on it. Internal to the library.
 //
-// Everything here belongs to the worker's own thread, but where a line says otherwise. A packet is in one place at a time: a stage that takes
-// an mbuf forwards it, queues it, hands it over, punts it or drops it.
+// Everything here belongs to the worker's own thread, but where a line says otherwise. A packet is in one place at a
+// time: a stage that takes an mbuf forwards it, queues it, hands it over, punts it or drops it.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ inline constexpr uint32_t kHandoverRing = 1024;  // ESP packets waiting for thei
 inline constexpr uint32_t kSharedTxRing = 1024;
 inline constexpr uint32_t kInjectRing = 512;
 inline constexpr uint32_t kHousekeepingTurns = 256;
-inline constexpr uint32_t kIdleTurns = 1000;     // before an idle worker sleeps
+inline constexpr uint32_t kIdleTurns = 1000;  // before an idle worker sleeps
 
 /// Packets a stage gathers.
 struct Batch {
@@ -49,7 +49,7 @@ struct PortState {
     const PortView* view = nullptr;
     std::vector<uint16_t> rx_queues;  // polled here
     uint16_t tx_queue = 0;
-    uint16_t tx_worker = 0;           // who owns that queue; another worker than this one takes packets by its ring
+    uint16_t tx_worker = 0;  // who owns that queue; another worker than this one takes packets by its ring
     Batch tx;
 };
 
@@ -67,49 +67,57 @@ struct RouteMemo {
 };
 
 struct Context {
-    Context(const DataPlane& plane, uint16_t worker) : data(plane), index(worker), own(plane.ports), esp_for(plane.workers) {}
+    Context(const DataPlane& plane, uint16_t worker)
+        : data(plane), index(worker), own(plane.ports), esp_for(plane.workers)
+    {
+    }
 
     // Read-only once linked.
     const DataPlane& data;
     const uint16_t index;
     const OwnAddresses own;
-    std::vector<Context*> peers;                // [worker]
+    std::vector<Context*> peers;  // [worker]
 
-    std::vector<PortState> ports;               // [PortView::index]
-    std::vector<Batch> esp_for;                 // [worker] ESP packets of other owners, found in this turn
+    std::vector<PortState> ports;  // [PortView::index]
+    std::vector<Batch> esp_for;    // [worker] ESP packets of other owners, found in this turn
     std::array<Outgoing, 2 * kMaxWork> outgoing;
     uint16_t outgoing_count = 0;
     RouteMemo memo;
     RateLimit icmp_limit;
     uint32_t turns_since_quiescent = 0;
-    esp::DropSink drops;                        // control reads its counters
-    WorkerCounters counters;                    // control reads
+    esp::DropSink drops;      // control reads its counters
+    WorkerCounters counters;  // control reads
 
     // Written by others, read here.
-    std::unique_ptr<dpdk::Ring> handed_over;    // by workers: ESP packets this worker owns the SA of
-    std::unique_ptr<dpdk::Ring> shared_tx;      // by workers without a transmit queue of their own
-    std::unique_ptr<dpdk::Ring> injected;       // by control
-    std::atomic<bool> stopping{false};          // by anyone
+    std::unique_ptr<dpdk::Ring> handed_over;  // by workers: ESP packets this worker owns the SA of
+    std::unique_ptr<dpdk::Ring> shared_tx;    // by workers without a transmit queue of their own
+    std::unique_ptr<dpdk::Ring> injected;     // by control
+    std::atomic<bool> stopping{false};        // by anyone
 
     [[nodiscard]] const PortView& port(uint16_t port_index) const noexcept { return *ports[port_index].view; }
 };
 
-// rx.cc ---------------------------------------------------------------------------------------------------------------------------------
+// rx.cc
+// ---------------------------------------------------------------------------------------------------------------------------------
 
 /// Polls every queue once and processes what came. Returns packets received.
 uint32_t receive(Context& context) noexcept;
 
-// inbound.cc ----------------------------------------------------------------------------------------------------------------------------
+// inbound.cc
+// ----------------------------------------------------------------------------------------------------------------------------
 
-/// Reads the SPI of a packet that may be ESP for an inbound SA: protocol 50, or UDP with an ESP header behind it (RFC 3948 section 2.2). Only on
-/// ports that face the unprotected side; on the others ESP is ordinary traffic. Fills PacketInfo::spi and encapsulated, sets l3_len to the ESP header.
+/// Reads the SPI of a packet that may be ESP for an inbound SA: protocol 50, or UDP with an ESP header behind it (RFC
+/// 3948 section 2.2). Only on ports that face the unprotected side; on the others ESP is ordinary traffic. Fills
+/// PacketInfo::spi and encapsulated, sets l3_len to the ESP header.
 bool read_spi(const PortView& port, rte_mbuf* m) noexcept;
-/// ESP packets with PacketInfo::spi set: to their owner, or opened and on. `kinds` tells each packet's fate when no SA claims it.
+/// ESP packets with PacketInfo::spi set: to their owner, or opened and on. `kinds` tells each packet's fate when no SA
+/// claims it.
 void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kind> kinds) noexcept;
 /// ESP packets another worker handed over; their SAs are looked up again, as they may have gone or moved on the way.
 void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcept;
 
-// handover.cc ---------------------------------------------------------------------------------------------------------------------------
+// handover.cc
+// ---------------------------------------------------------------------------------------------------------------------------
 
 /// Queues an ESP packet for the owner of its SA.
 void hand_over(Context& context, rte_mbuf* m, uint16_t owner) noexcept;
@@ -118,14 +126,18 @@ void flush_handover(Context& context) noexcept;
 /// Processes what other workers handed over; returns packets.
 uint32_t take_handed_over(Context& context) noexcept;
 
-// policy.cc -----------------------------------------------------------------------------------------------------------------------------
+// policy.cc
+// -----------------------------------------------------------------------------------------------------------------------------
 //
 // No path ever sends in clear what a policy protects:
 // - in clear from the protected side: the outbound SPD decides; no policy, no passage;
-// - in clear from the unprotected side: the inbound SPD decides; what it lets pass leaves towards the unprotected side again only if no
+// - in clear from the unprotected side: the inbound SPD decides; what it lets pass leaves towards the unprotected side
+// again only if no
 //   outbound policy protects or discards it;
-// - out of an SA: leaves by a protected port, or as the outbound SPD says; without a policy only a one-armed (kBoth) port takes it in clear;
-// - made here: the outbound SPD decides first. Without a policy an answer to a clear packet leaves by a protected port or the port the
+// - out of an SA: leaves by a protected port, or as the outbound SPD says; without a policy only a one-armed (kBoth)
+// port takes it in clear;
+// - made here: the outbound SPD decides first. Without a policy an answer to a clear packet leaves by a protected port
+// or the port the
 //   question came by; an answer to a packet out of an SA does not leave.
 
 /// A packet in clear for somebody else.
@@ -134,44 +146,52 @@ void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
 void transit_opened(Context& context, rte_mbuf* m) noexcept;
 /// A packet of our own, PacketInfo::origin and in_port telling why it was made.
 void send_own(Context& context, rte_mbuf* m) noexcept;
-/// False when the inbound SPD says that a packet to the gateway itself may not come in clear; the packet is then dropped.
+/// False when the inbound SPD says that a packet to the gateway itself may not come in clear; the packet is then
+/// dropped.
 bool may_arrive_in_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept;
 
-// outbound.cc ---------------------------------------------------------------------------------------------------------------------------
+// outbound.cc
+// ---------------------------------------------------------------------------------------------------------------------------
 
 /// Queues a packet for sealing. Its hop limit has been dealt with.
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept;
 /// Seals and sends what is queued.
 void seal_queued(Context& context) noexcept;
 
-// local.cc ------------------------------------------------------------------------------------------------------------------------------
+// local.cc
+// ------------------------------------------------------------------------------------------------------------------------------
 
 /// A packet for the gateway itself that came in clear and is not ESP of an SA.
 void deliver_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept;
 /// One out of an inbound SA.
 void deliver_opened(Context& context, rte_mbuf* m) noexcept;
 
-// forward.cc ----------------------------------------------------------------------------------------------------------------------------
+// forward.cc
+// ----------------------------------------------------------------------------------------------------------------------------
 
 Route route_to(Context& context, const net::IpAddress& destination) noexcept;
 /// To a neighbour: link-local addresses mean nothing without their port.
 Route on_link(Context& context, const PortView& port, const net::IpAddress& neighbour) noexcept;
 net::IpAddress destination_of(const sa::FlowKey& flow) noexcept;
-/// Decrements the hop limit (RFC 1812 section 5.3.1, RFC 8200 section 3). False: it has run out; the packet is dropped and its sender told.
+/// Decrements the hop limit (RFC 1812 section 5.3.1, RFC 8200 section 3). False: it has run out; the packet is dropped
+/// and its sender told.
 bool take_hop(Context& context, rte_mbuf* m) noexcept;
 /// Sends an IP packet on its route; policy and hop limit have been dealt with.
 void forward(Context& context, rte_mbuf* m) noexcept;
 void send(Context& context, rte_mbuf* m, const Route& route) noexcept;
 
-// icmp.cc -------------------------------------------------------------------------------------------------------------------------------
+// icmp.cc
+// -------------------------------------------------------------------------------------------------------------------------------
 
 /// Makes the echo reply out of a request in place. False when it is none.
 bool make_echo_reply(rte_mbuf* m) noexcept;
-/// Tell the sender, if ICMP errors are on, the rate allows and the packet is one to be told of. The packet stays the caller's.
+/// Tell the sender, if ICMP errors are on, the rate allows and the packet is one to be told of. The packet stays the
+/// caller's.
 void send_time_exceeded(Context& context, rte_mbuf* about) noexcept;
 void send_too_big(Context& context, rte_mbuf* about, uint32_t mtu) noexcept;
 
-// tx.cc ---------------------------------------------------------------------------------------------------------------------------------
+// tx.cc
+// ---------------------------------------------------------------------------------------------------------------------------------
 
 /// Queues a complete frame for a port.
 void transmit(Context& context, uint16_t port_index, rte_mbuf* frame) noexcept;

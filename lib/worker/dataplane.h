@@ -20,15 +20,16 @@ namespace ipsecgw::worker {
 
 /// A configured port as workers see it. Read-only while workers run.
 struct PortView {
-    uint16_t index = 0;                  // ours: position in the configuration; tables use it
-    uint16_t port_id = 0;                // DPDK's
+    uint16_t index = 0;    // ours: position in the configuration; tables use it
+    uint16_t port_id = 0;  // DPDK's
     std::string name;
     model::PortRole role = model::PortRole::kProtected;
     net::MacAddress mac;
     uint16_t mtu = 1500;
     std::vector<net::Prefix> addresses;  // ours on this port, link-local included
     uint16_t rx_queues = 1;              // queue q is polled by worker q % workers
-    uint16_t tx_queues = 1;              // worker w owns queue w; with fewer queues than workers, worker w hands its packets to worker w % tx_queues
+    uint16_t tx_queues =
+        1;  // worker w owns queue w; with fewer queues than workers, worker w hands its packets to worker w % tx_queues
 };
 
 struct DataPlane {
@@ -39,9 +40,10 @@ struct DataPlane {
     route::Tables* tables = nullptr;
     dpdk::Qsbr* qsbr = nullptr;
     PuntQueue* punt = nullptr;
-    rte_mempool* pool = nullptr;         // for packets workers make: ICMP
+    rte_mempool* pool = nullptr;  // for packets workers make: ICMP
     bool icmp_errors = true;
-    uint32_t idle_sleep_us = 0;          // 0: poll without pause; otherwise sleep so long after 1,000 empty turns (shared machines)
+    uint32_t idle_sleep_us =
+        0;  // 0: poll without pause; otherwise sleep so long after 1,000 empty turns (shared machines)
 };
 
 }  // namespace ipsecgw::worker

@@ -36,7 +36,8 @@ uint16_t ether_type_be(rte_mbuf* m) noexcept
 
 net::IpAddress destination_of(const sa::FlowKey& flow) noexcept
 {
-    return flow.family == net::Family::kIpv4 ? net::IpAddress::v4(flow.destination) : net::IpAddress::v6(flow.destination);
+    return flow.family == net::Family::kIpv4 ? net::IpAddress::v4(flow.destination)
+                                             : net::IpAddress::v6(flow.destination);
 }
 
 Route route_to(Context& context, const net::IpAddress& destination) noexcept

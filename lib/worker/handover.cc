@@ -9,14 +9,16 @@ using telemetry::Drop;
 
 namespace {
 
-/// One burst to one owner. What does not fit is dropped here and not charged to the SA: its counters are its owner's to write.
+/// One burst to one owner. What does not fit is dropped here and not charged to the SA: its counters are its owner's to
+/// write.
 void flush_to(Context& context, uint16_t owner) noexcept
 {
     Batch& batch = context.esp_for[owner];
     if (batch.count == 0)
         return;
-    const unsigned sent = rte_ring_enqueue_burst(context.peers[owner]->handed_over->get(), reinterpret_cast<void* const*>(batch.packets.data()),
-                                                 batch.count, nullptr);
+    const unsigned sent =
+        rte_ring_enqueue_burst(context.peers[owner]->handed_over->get(),
+                               reinterpret_cast<void* const*>(batch.packets.data()), batch.count, nullptr);
     context.counters.handed_over_out.add(sent);
     for (unsigned i = sent; i < batch.count; i++)
         context.drops.drop(batch.packets[i], Drop::kHandoverFull);

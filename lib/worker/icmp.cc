@@ -17,7 +17,8 @@ constexpr uint8_t kHopLimit = 64;
 constexpr uint8_t kEchoReplyV4 = 0, kUnreachableV4 = 3, kTimeExceededV4 = 11, kFragmentationNeeded = 4;
 constexpr uint8_t kEchoReplyV6 = 129, kPacketTooBigV6 = 2, kTimeExceededV6 = 3;
 
-// As much of the offending packet as fits: 576 bytes in all (RFC 1812 section 4.3.2.3), the minimum MTU (RFC 4443 section 2.4 (c)).
+// As much of the offending packet as fits: 576 bytes in all (RFC 1812 section 4.3.2.3), the minimum MTU (RFC 4443
+// section 2.4 (c)).
 constexpr uint32_t kMostV4 = 576;
 constexpr uint32_t kMostV6 = 1280;
 
@@ -28,7 +29,8 @@ void write_ipv4(uint8_t* at, const sa::FlowKey& flow, uint8_t tos, uint32_t byte
     header.version_ihl = 0x45;
     header.tos = tos;
     header.total_length_be = base::swap_be16(static_cast<uint16_t>(sizeof header + bytes));
-    header.fragment_be = base::swap_be16(net::kIpv4DontFragment);  // never fragmented, so it needs no identification (RFC 6864 section 4.1)
+    header.fragment_be = base::swap_be16(
+        net::kIpv4DontFragment);  // never fragmented, so it needs no identification (RFC 6864 section 4.1)
     header.ttl = kHopLimit;
     header.protocol = net::kProtoIcmp;
     std::memcpy(header.source.data(), flow.source, 4);
@@ -73,8 +75,8 @@ void change_type(uint8_t* icmp, uint8_t type) noexcept
     std::memcpy(field, &checksum, sizeof checksum);
 }
 
-/// RFC 1122 section 3.2.2 and RFC 4443 section 2.4 (e): never about an error, a fragment but the first, or a packet of our own. Group and
-/// unspecified addresses have not come so far.
+/// RFC 1122 section 3.2.2 and RFC 4443 section 2.4 (e): never about an error, a fragment but the first, or a packet of
+/// our own. Group and unspecified addresses have not come so far.
 bool may_be_told_of(const PacketInfo& packet) noexcept
 {
     if ((packet.origin != Origin::kClear && packet.origin != Origin::kOpened) || packet.fragment == Fragment::kLater)
@@ -87,8 +89,9 @@ bool may_be_told_of(const PacketInfo& packet) noexcept
     return true;
 }
 
-/// The address an error comes from: of the port the packet came by (RFC 1812 section 4.3.2.4). One out of an SA came by no port its sender
-/// knows; there it is the port it was going to, which the SA's selectors cover. Null: that port has none of the family.
+/// The address an error comes from: of the port the packet came by (RFC 1812 section 4.3.2.4). One out of an SA came by
+/// no port its sender knows; there it is the port it was going to, which the SA's selectors cover. Null: that port has
+/// none of the family.
 const net::IpAddress* error_source(Context& context, const PacketInfo& packet) noexcept
 {
     const PortView* port = &context.port(packet.in_port);
@@ -110,15 +113,18 @@ struct Message {
 };
 
 /// Everything behind the IP header: type, code, the quoted packet and the checksum.
-void write_message(uint8_t* at, const Message& message, std::span<const uint8_t> quoted, const sa::FlowKey& flow) noexcept
+void write_message(uint8_t* at, const Message& message, std::span<const uint8_t> quoted,
+                   const sa::FlowKey& flow) noexcept
 {
-    net::IcmpHeader icmp{.type = message.type, .code = message.code, .checksum_be = 0, .rest_be = base::swap_be32(message.rest)};
+    net::IcmpHeader icmp{
+        .type = message.type, .code = message.code, .checksum_be = 0, .rest_be = base::swap_be32(message.rest)};
     std::memcpy(at, &icmp, sizeof icmp);
     std::memcpy(at + sizeof icmp, quoted.data(), quoted.size());
     const uint32_t bytes = static_cast<uint32_t>(sizeof icmp + quoted.size());
     uint64_t sum = 0;
     if (flow.family == net::Family::kIpv6)
-        sum = net::checksum_pseudo(net::IpAddress::v6(flow.source), net::IpAddress::v6(flow.destination), net::kProtoIcmpv6, bytes);
+        sum = net::checksum_pseudo(net::IpAddress::v6(flow.source), net::IpAddress::v6(flow.destination),
+                                   net::kProtoIcmpv6, bytes);
     const uint16_t checksum_be = net::checksum_finish_be(net::checksum_add(sum, at, bytes));
     std::memcpy(at + offsetof(net::IcmpHeader, checksum_be), &checksum_be, sizeof checksum_be);
 }
@@ -189,7 +195,8 @@ bool make_echo_reply(rte_mbuf* m) noexcept
     m->l3_len = header & 0x1ff;
     auto* bytes = rte_pktmbuf_mtod(m, uint8_t*);
     // The pseudo header's sum does not change when source and destination trade places.
-    ipv4 ? write_ipv4(bytes, packet.flow, tos, m->pkt_len - header) : write_ipv6(bytes, packet.flow, tos, m->pkt_len - header);
+    ipv4 ? write_ipv4(bytes, packet.flow, tos, m->pkt_len - header)
+         : write_ipv6(bytes, packet.flow, tos, m->pkt_len - header);
     return true;
 }
 

@@ -31,7 +31,8 @@ bool read_spi_in_udp(rte_mbuf* m) noexcept
     return true;
 }
 
-/// The packet is ESP of `sa`, which this worker has looked up: not just anything with a matching number where an SPI would be.
+/// The packet is ESP of `sa`, which this worker has looked up: not just anything with a matching number where an SPI
+/// would be.
 bool belongs(const PacketInfo& packet, const sa::InboundSa& sa, Kind kind) noexcept
 {
     if (packet.encapsulated && (!sa.is(sa::kSaUdp) || packet.flow.destination_port != sa.udp_local_port))
@@ -80,18 +81,18 @@ void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
         return;
     }
     switch (context.own.place(packet.flow)) {
-    case Place::kMartian:
-        context.drops.drop(m, Drop::kMartian);
-        return;
-    case Place::kGroup:
-        context.drops.drop(m, Drop::kNoListener);
-        return;
-    case Place::kOurs:
-        deliver_opened(context, m);
-        return;
-    case Place::kElsewhere:
-        transit_opened(context, m);
-        return;
+        case Place::kMartian:
+            context.drops.drop(m, Drop::kMartian);
+            return;
+        case Place::kGroup:
+            context.drops.drop(m, Drop::kNoListener);
+            return;
+        case Place::kOurs:
+            deliver_opened(context, m);
+            return;
+        case Place::kElsewhere:
+            transit_opened(context, m);
+            return;
     }
 }
 

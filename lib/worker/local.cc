@@ -38,8 +38,9 @@ void deliver_nat_t(Context& context, rte_mbuf* m) noexcept
 bool is_echo_request(const sa::FlowKey& flow) noexcept
 {
     const uint16_t type_code = flow.destination_port;
-    return flow.ports_known && (flow.family == net::Family::kIpv4 ? flow.protocol == net::kProtoIcmp && type_code == 8 * 256
-                                                                  : flow.protocol == net::kProtoIcmpv6 && type_code == 128 * 256);
+    return flow.ports_known &&
+           (flow.family == net::Family::kIpv4 ? flow.protocol == net::kProtoIcmp && type_code == 8 * 256
+                                              : flow.protocol == net::kProtoIcmpv6 && type_code == 128 * 256);
 }
 
 void answer_echo(Context& context, rte_mbuf* m, Origin origin) noexcept

@@ -13,10 +13,13 @@ namespace {
 constexpr uint32_t kIpv6MinimumMtu = 1280;  // RFC 8200 section 5
 
 /// The upper bound of what an SA's packets may be on their way; without a route there is none yet.
-uint32_t path_mtu(const Route& route) noexcept { return route.port == nullptr ? UINT32_MAX : route.port->mtu; }
+uint32_t path_mtu(const Route& route) noexcept
+{
+    return route.port == nullptr ? UINT32_MAX : route.port->mtu;
+}
 
-/// What the packet will be on the wire. esp::sealed_bytes knows transport mode for the plain header alone; its result differs by the length of
-/// the headers ESP stays behind, which do not count for padding.
+/// What the packet will be on the wire. esp::sealed_bytes knows transport mode for the plain header alone; its result
+/// differs by the length of the headers ESP stays behind, which do not count for padding.
 uint32_t bytes_sealed(const sa::OutboundSa& sa, rte_mbuf* m) noexcept
 {
     if (!sa.is(sa::kSaTransport))
@@ -72,7 +75,8 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
 
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
 {
-    // Errors that sealing gives rise to are about packets of others, never about one another, so this goes one level deep.
+    // Errors that sealing gives rise to are about packets of others, never about one another, so this goes one level
+    // deep.
     if (context.outgoing_count == context.outgoing.size())
         seal_queued(context);
     context.outgoing[context.outgoing_count++] = {m, &sa};

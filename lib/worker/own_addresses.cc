@@ -24,7 +24,10 @@ bool is_martian_v4(uint32_t address) noexcept
     return top == 0 || top == 127 || (top >= 240 && address != UINT32_MAX);
 }
 
-bool is_link_local_v4(uint32_t address) noexcept { return address >> 16 == 0xa9fe; }
+bool is_link_local_v4(uint32_t address) noexcept
+{
+    return address >> 16 == 0xa9fe;
+}
 
 /// ::, ::1 and ::ffff:0:0/96 (RFC 6890).
 bool is_martian_v6(const uint8_t* address) noexcept
@@ -35,7 +38,10 @@ bool is_martian_v6(const uint8_t* address) noexcept
     return low <= 1 || low >> 32 == 0xffff;
 }
 
-bool is_link_local_v6(const uint8_t* address) noexcept { return (base::load_be16(address) & 0xffc0) == 0xfe80; }
+bool is_link_local_v6(const uint8_t* address) noexcept
+{
+    return (base::load_be16(address) & 0xffc0) == 0xfe80;
+}
 
 }  // namespace
 
@@ -94,17 +100,18 @@ Place OwnAddresses::place_v4(const sa::FlowKey& flow) const noexcept
     const uint32_t source = base::load_be32(flow.source);
     const uint32_t destination = base::load_be32(flow.destination);
     // A source that is ours is forged; one that is a group never answers.
-    if (source >> 28 >= 0xe || is_martian_v4(source) || is_martian_v4(destination) || find(flow.family, flow.source) != Kind::kFree)
+    if (source >> 28 >= 0xe || is_martian_v4(source) || is_martian_v4(destination) ||
+        find(flow.family, flow.source) != Kind::kFree)
         return Place::kMartian;
     if (destination >> 28 >= 0xe)
         return Place::kGroup;
     switch (find(flow.family, flow.destination)) {
-    case Kind::kOurs:
-        return Place::kOurs;
-    case Kind::kBroadcast:
-        return Place::kGroup;
-    case Kind::kFree:
-        break;
+        case Kind::kOurs:
+            return Place::kOurs;
+        case Kind::kBroadcast:
+            return Place::kGroup;
+        case Kind::kFree:
+            break;
     }
     return is_link_local_v4(source) || is_link_local_v4(destination) ? Place::kMartian : Place::kElsewhere;
 }

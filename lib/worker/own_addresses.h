@@ -11,8 +11,9 @@ namespace ipsecgw::worker {
 
 /// Where a packet belongs by its addresses.
 enum class Place : uint8_t {
-    kMartian,    // an address that may not be on a wire, or a link-local one that may not be forwarded (RFC 1812 section 5.3.7, RFC 4291, RFC 3927)
-    kGroup,      // multicast or broadcast: not forwarded here (RFC 2644)
+    kMartian,  // an address that may not be on a wire, or a link-local one that may not be forwarded (RFC 1812
+               // section 5.3.7, RFC 4291, RFC 3927)
+    kGroup,    // multicast or broadcast: not forwarded here (RFC 2644)
     kOurs,
     kElsewhere,
 };
@@ -20,12 +21,12 @@ enum class Place : uint8_t {
 /// The addresses of all ports, and the broadcast addresses of their IPv4 links, in a small hash table.
 /// Immutable. Threads: any.
 class OwnAddresses {
- public:
+  public:
     explicit OwnAddresses(const std::vector<PortView>& ports);
 
     [[nodiscard]] Place place(const sa::FlowKey& flow) const noexcept;
 
- private:
+  private:
     enum class Kind : uint8_t { kFree, kOurs, kBroadcast };
     struct Slot {
         uint8_t address[16];

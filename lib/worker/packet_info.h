@@ -1,4 +1,5 @@
-// What is known of a packet on its way through a worker. Lives in the mbuf's private area: every pool of ours reserves it.
+// What is known of a packet on its way through a worker. Lives in the mbuf's private area: every pool of ours reserves
+// it.
 #pragma once
 
 #include <cstdint>
@@ -15,24 +16,43 @@ struct InboundSa;
 
 namespace ipsecgw::worker {
 
+/// How a packet came to be here: decides how it may leave (policy.h).
+enum class Origin : uint8_t {
+    kClear,          // arrived in clear
+    kOpened,         // came out of an inbound SA
+    kReplyToClear,   // made here, because of a packet that arrived in clear
+    kReplyToOpened,  // made here, because of one that came out of an inbound SA
+    kSealed,         // leaves as ESP
+};
+
+enum class Fragment : uint8_t { kWhole, kFirst, kLater };
+
 struct alignas(8) PacketInfo {
-    sa::FlowKey flow;          // of the packet as it starts now (outer before open, inner after)
+    sa::FlowKey flow;  // of the packet as it starts now (outer before open, inner after)
     union {
-        sa::InboundSa* inbound;    // after SAD look-up; also across the hand-over ring, where `spi` is checked again
-        uint8_t next_hop[16];      // Punt::kResolve
+        sa::InboundSa* inbound;  // after SAD look-up, for the rest of the turn
+        uint8_t next_hop[16];    // Punt::kResolve
     };
-    uint32_t spi;
+    uint32_t spi;  // of an ESP packet; all that the hand-over ring carries of its SA
     uint16_t in_port;
     uint16_t out_port;
     net::Family next_hop_family;
     Punt punt;
-    bool encapsulated;         // arrived in UDP
-    uint8_t reserved[1];
+    bool encapsulated;  // arrived in UDP
+    Origin origin;
+    uint16_t transport_offset;  // where ESP goes in, in transport mode (RFC 4303 section 3.1.1); the payload's offset
+                                // is the mbuf's l3_len
+    Fragment fragment;
+    bool source_routed;  // IPv6 routing header with segments left
 };
 static_assert(sizeof(PacketInfo) <= 80);
 
 inline constexpr uint16_t kPacketInfoBytes = 128;  // private area of every mbuf pool
+static_assert(sizeof(PacketInfo) <= kPacketInfoBytes);
 
-inline PacketInfo& info(rte_mbuf* m) noexcept { return *static_cast<PacketInfo*>(rte_mbuf_to_priv(m)); }
+inline PacketInfo& info(rte_mbuf* m) noexcept
+{
+    return *static_cast<PacketInfo*>(rte_mbuf_to_priv(m));
+}
 
 }  // namespace ipsecgw::worker

@@ -13,7 +13,8 @@ using telemetry::Drop;
 
 namespace {
 
-// RFC 8504 section 5.3 lets a node bound the extension headers it walks. Far above what is seen on links, and l3_len of an mbuf holds 511.
+// RFC 8504 section 5.3 lets a node bound the extension headers it walks. Far above what is seen on links, and l3_len of
+// an mbuf holds 511.
 constexpr int kMaxExtensionHeaders = 8;
 constexpr uint32_t kMaxHeaderBytes = 400;
 
@@ -27,27 +28,27 @@ void read_ports(const uint8_t* upper, uint32_t left, sa::FlowKey& flow) noexcept
     flow.source_port = 0;
     flow.destination_port = 0;
     switch (flow.protocol) {
-    case net::kProtoTcp:
-    case net::kProtoUdp:
-    case net::kProtoSctp:
-    case kProtoDccp:
-    case kProtoUdpLite:
-        if (left < 4)
+        case net::kProtoTcp:
+        case net::kProtoUdp:
+        case net::kProtoSctp:
+        case kProtoDccp:
+        case kProtoUdpLite:
+            if (left < 4)
+                return;
+            flow.source_port = base::load_be16(upper);
+            flow.destination_port = base::load_be16(upper + 2);
+            flow.ports_known = true;
             return;
-        flow.source_port = base::load_be16(upper);
-        flow.destination_port = base::load_be16(upper + 2);
-        flow.ports_known = true;
-        return;
-    case net::kProtoIcmp:
-    case net::kProtoIcmpv6:
-        if (left < 2)
+        case net::kProtoIcmp:
+        case net::kProtoIcmpv6:
+            if (left < 2)
+                return;
+            flow.source_port = base::load_be16(upper);  // type * 256 + code
+            flow.destination_port = flow.source_port;
+            flow.ports_known = true;
             return;
-        flow.source_port = base::load_be16(upper);  // type * 256 + code
-        flow.destination_port = flow.source_port;
-        flow.ports_known = true;
-        return;
-    default:
-        return;
+        default:
+            return;
     }
 }
 
@@ -114,20 +115,23 @@ struct ExtensionWalk {
     /// One header on. False: the chain is broken.
     bool step(int index) noexcept
     {
-        const bool known = next == net::kProtoHopByHop || next == net::kProtoRouting || next == net::kProtoDestination ||
-                           next == net::kProtoFragment;
+        const bool known = next == net::kProtoHopByHop || next == net::kProtoRouting ||
+                           next == net::kProtoDestination || next == net::kProtoFragment;
         if (!known || fragment == Fragment::kLater) {
             done = true;
             return true;
         }
-        // Hop-by-hop options come first or not at all (RFC 8200 section 4.1). Every one of these headers has 8 bytes at least.
+        // Hop-by-hop options come first or not at all (RFC 8200 section 4.1). Every one of these headers has 8 bytes at
+        // least.
         if ((next == net::kProtoHopByHop && index != 0) || length - offset < 8)
             return false;
         const uint8_t* header = bytes + offset;
         uint32_t header_bytes = 8;
         if (next == net::kProtoFragment) {
             const uint16_t field = base::load_be16(header + 2);
-            fragment = (field & 0xfff8) != 0 ? Fragment::kLater : (field & 1) != 0 ? Fragment::kFirst : Fragment::kWhole;
+            fragment = (field & 0xfff8) != 0 ? Fragment::kLater
+                       : (field & 1) != 0    ? Fragment::kFirst
+                                             : Fragment::kWhole;
         } else {
             header_bytes = (header[1] + 1u) * 8;
         }
@@ -182,12 +186,12 @@ Drop parse_ip(rte_mbuf* m) noexcept
     if (m->pkt_len < 1)
         return Drop::kRunt;
     switch (*rte_pktmbuf_mtod(m, const uint8_t*) >> 4) {
-    case 4:
-        return parse_ipv4(m);
-    case 6:
-        return parse_ipv6(m);
-    default:
-        return Drop::kIpHeader;
+        case 4:
+            return parse_ipv4(m);
+        case 6:
+            return parse_ipv6(m);
+        default:
+            return Drop::kIpHeader;
     }
 }
 

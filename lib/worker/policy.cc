@@ -10,9 +10,15 @@ using telemetry::Drop;
 
 namespace {
 
-void count_hit(const Context& context, const sa::PolicyEntry& policy) noexcept { policy.hits[context.index].add(1); }
+void count_hit(const Context& context, const sa::PolicyEntry& policy) noexcept
+{
+    policy.hits[context.index].add(1);
+}
 
-bool is_own(Origin origin) noexcept { return origin == Origin::kReplyToClear || origin == Origin::kReplyToOpened; }
+bool is_own(Origin origin) noexcept
+{
+    return origin == Origin::kReplyToClear || origin == Origin::kReplyToOpened;
+}
 
 /// Into the SA, or out in clear, or nowhere: as an outbound policy says.
 void apply(Context& context, const sa::PolicyEntry& policy, rte_mbuf* m) noexcept
@@ -43,8 +49,8 @@ void forward_in_clear(Context& context, rte_mbuf* m, const Route& route) noexcep
         send(context, m, route);
 }
 
-/// What the inbound SPD lets pass, unless it would leave where an outbound policy wants ESP or nothing: it was not ours to protect, so it is not
-/// sealed either, which would let a stranger send in our name.
+/// What the inbound SPD lets pass, unless it would leave where an outbound policy wants ESP or nothing: it was not ours
+/// to protect, so it is not sealed either, which would let a stranger send in our name.
 void forward_bypassed(Context& context, rte_mbuf* m) noexcept
 {
     const sa::FlowKey& flow = info(m).flow;
@@ -78,15 +84,15 @@ void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
     }
     count_hit(context, *policy);
     switch (policy->action) {
-    case Action::kProtect:
-        context.drops.drop(m, Drop::kClearText);
-        return;
-    case Action::kDiscard:
-        context.drops.drop(m, Drop::kPolicyDiscard);
-        return;
-    case Action::kBypass:
-        forward_bypassed(context, m);
-        return;
+        case Action::kProtect:
+            context.drops.drop(m, Drop::kClearText);
+            return;
+        case Action::kDiscard:
+            context.drops.drop(m, Drop::kPolicyDiscard);
+            return;
+        case Action::kBypass:
+            forward_bypassed(context, m);
+            return;
     }
 }
 
@@ -114,9 +120,10 @@ void send_own(Context& context, rte_mbuf* m) noexcept
         return;
     }
     const net::IpAddress destination = destination_of(packet.flow);
-    const Route route =
-        destination.is_link_local() ? on_link(context, context.port(packet.in_port), destination) : route_to(context, destination);
-    const bool back_where_asked = route.port != nullptr && (route.port->role == PortRole::kProtected || route.port->index == packet.in_port);
+    const Route route = destination.is_link_local() ? on_link(context, context.port(packet.in_port), destination)
+                                                    : route_to(context, destination);
+    const bool back_where_asked =
+        route.port != nullptr && (route.port->role == PortRole::kProtected || route.port->index == packet.in_port);
     if (route.port == nullptr)
         context.drops.drop(m, Drop::kNoRoute);
     else if (packet.origin == Origin::kReplyToClear && back_where_asked)

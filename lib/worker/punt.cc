@@ -1,22 +1,22 @@
 #include "worker/punt.h"
 
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
 namespace ipsecgw::worker {
 
-// No wake-up is lost (Dekker's argument). A worker stores the packet, then loads `sleeping_`; control stores `sleeping_`, then loads the ring. Between
-// its store and its load each has a sequentially consistent fence, so one fence precedes the other in their total order: if the worker's is
-// first, control's load sees the packet and control does not sleep; otherwise the worker's load sees `sleeping_` and writes the
-// eventfd. Both may happen, which costs one empty wake-up. The ring's store counts as done when the enqueue returns: it waits for
-// the producers before it, so the packet is visible to the consumer then.
+// No wake-up is lost (Dekker's argument). A worker stores the packet, then loads `sleeping_`; control stores
+// `sleeping_`, then loads the ring. Between its store and its load each has a sequentially consistent fence, so one
+// fence precedes the other in their total order: if the worker's is first, control's load sees the packet and control
+// does not sleep; otherwise the worker's load sees `sleeping_` and writes the eventfd. Both may happen, which costs one
+// empty wake-up. The ring's store counts as done when the enqueue returns: it waits for the producers before it, so the
+// packet is visible to the consumer then.
 
 base::Result<std::unique_ptr<PuntQueue>> PuntQueue::create(uint32_t size)
 {
@@ -51,7 +51,8 @@ bool PuntQueue::put(rte_mbuf* m) noexcept
 
 uint32_t PuntQueue::take(std::span<rte_mbuf*> out) noexcept
 {
-    return rte_ring_dequeue_burst(ring_.get(), reinterpret_cast<void**>(out.data()), static_cast<unsigned>(out.size()), nullptr);
+    return rte_ring_dequeue_burst(ring_.get(), reinterpret_cast<void**>(out.data()), static_cast<unsigned>(out.size()),
+                                  nullptr);
 }
 
 bool PuntQueue::prepare_to_sleep() noexcept

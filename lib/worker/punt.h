@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "base/result.h"
+#include "dpdk/ring.h"
 
 struct rte_mbuf;
-struct rte_ring;
 
 namespace ipsecgw::worker {
 
@@ -21,11 +22,12 @@ enum class Punt : uint8_t {
     kIke,             // UDP 500, or 4500 behind the non-ESP marker: IP packet
 };
 
-/// Workers to control. Many producers, one consumer. When control sleeps, the first packet wakes it through an eventfd, so an idle
-/// gateway polls nothing and a busy one makes no system calls.
+/// Workers to control. Many producers, one consumer. When control sleeps, the first packet wakes it through an eventfd,
+/// so an idle gateway polls nothing and a busy one makes no system calls.
 class PuntQueue {
- public:
+  public:
     static base::Result<std::unique_ptr<PuntQueue>> create(uint32_t size);
+    /// Frees the packets that still wait.
     ~PuntQueue();
     PuntQueue(const PuntQueue&) = delete;
     PuntQueue& operator=(const PuntQueue&) = delete;
@@ -37,16 +39,17 @@ class PuntQueue {
 
     /// Readable when packets may be waiting; for epoll. Threads: control.
     [[nodiscard]] int event_fd() const noexcept { return event_fd_; }
-    /// Declares that control goes to sleep on event_fd(); false when packets wait already.
+    /// Declares that control goes to sleep on event_fd(); false when packets wait already, and then nothing is
+    /// declared.
     bool prepare_to_sleep() noexcept;
     /// Clears event_fd() after waking.
     void woke() noexcept;
 
- private:
-    PuntQueue(rte_ring* ring, int event_fd) : ring_(ring), event_fd_(event_fd) {}
-    rte_ring* ring_;
+  private:
+    PuntQueue(dpdk::Ring ring, int event_fd) : ring_(std::move(ring)), event_fd_(event_fd) {}
+    dpdk::Ring ring_;
     int event_fd_;
-    std::atomic<bool> sleeping_{false};
+    std::atomic<bool> sleeping_{false};  // set by control, cleared by whoever wakes it
 };
 
 }  // namespace ipsecgw::worker

@@ -8,9 +8,12 @@ namespace ipsecgw::worker {
 
 /// Lets `per_second` events pass on average and as many at once. Threads: one.
 class RateLimit {
- public:
+  public:
     RateLimit() = default;
-    RateLimit(uint64_t per_second, uint64_t tsc_hz) : cycles_per_token_(tsc_hz / per_second), full_(per_second), tokens_(per_second) {}
+    RateLimit(uint64_t per_second, uint64_t tsc_hz)
+        : cycles_per_token_(tsc_hz / per_second), full_(per_second), tokens_(per_second)
+    {
+    }
 
     /// True: the event may happen, and a token is gone.
     bool take(uint64_t now_tsc) noexcept
@@ -29,7 +32,7 @@ class RateLimit {
         return true;
     }
 
- private:
+  private:
     uint64_t cycles_per_token_ = 0;
     uint64_t full_ = 0;
     uint64_t tokens_ = 0;

@@ -37,15 +37,15 @@ void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& c
     packet.encapsulated = false;
     const Verdict verdict = classify(context.own, port, m);
     switch (verdict.kind) {
-    case Kind::kDrop:
-        context.drops.drop(m, verdict.reason);
-        return;
-    case Kind::kNeighbour:
-        punt(context, m, Punt::kNeighbourFrame);
-        return;
-    case Kind::kLocal:
-    case Kind::kTransit:
-        break;
+        case Kind::kDrop:
+            context.drops.drop(m, verdict.reason);
+            return;
+        case Kind::kNeighbour:
+            punt(context, m, Punt::kNeighbourFrame);
+            return;
+        case Kind::kLocal:
+        case Kind::kTransit:
+            break;
     }
     if (port.role != model::PortRole::kProtected && read_spi(port, m)) {
         context.data.sad->prefetch(packet.spi);

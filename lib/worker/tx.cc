@@ -28,8 +28,8 @@ uint16_t give(const PortState& port, std::span<rte_mbuf*> frames) noexcept
         return 0;
     uint16_t sent = rte_eth_tx_burst(port.view->port_id, port.tx_queue, frames.data(), count);
     if (sent < count)
-        sent = static_cast<uint16_t>(
-            sent + rte_eth_tx_burst(port.view->port_id, port.tx_queue, frames.data() + sent, static_cast<uint16_t>(count - sent)));
+        sent = static_cast<uint16_t>(sent + rte_eth_tx_burst(port.view->port_id, port.tx_queue, frames.data() + sent,
+                                                             static_cast<uint16_t>(count - sent)));
     return sent;
 }
 
@@ -39,8 +39,8 @@ uint16_t pass_on(Context& context, const PortState& port, std::span<rte_mbuf*> f
     for (rte_mbuf* m : frames)
         info(m).out_port = port.view->index;
     return static_cast<uint16_t>(rte_ring_enqueue_burst(context.peers[port.tx_worker]->shared_tx->get(),
-                                                        reinterpret_cast<void* const*>(frames.data()), static_cast<unsigned>(frames.size()),
-                                                        nullptr));
+                                                        reinterpret_cast<void* const*>(frames.data()),
+                                                        static_cast<unsigned>(frames.size()), nullptr));
 }
 
 void flush_port(Context& context, PortState& port) noexcept

@@ -38,12 +38,16 @@ base::Result<std::unique_ptr<dpdk::Ring>> make_ring(uint32_t size, dpdk::Produce
 void drain(const dpdk::Ring& ring) noexcept
 {
     std::array<rte_mbuf*, kMaxWork> left;
-    while (const unsigned count = rte_ring_dequeue_burst(ring.get(), reinterpret_cast<void**>(left.data()), kMaxWork, nullptr))
+    while (const unsigned count =
+               rte_ring_dequeue_burst(ring.get(), reinterpret_cast<void**>(left.data()), kMaxWork, nullptr))
         rte_pktmbuf_free_bulk(left.data(), count);
 }
 
 /// Everything but polling the ports.
-uint32_t take_queued(Context& context) noexcept { return take_handed_over(context) + take_frames(context); }
+uint32_t take_queued(Context& context) noexcept
+{
+    return take_handed_over(context) + take_frames(context);
+}
 
 void finish_turn(Context& context) noexcept
 {
@@ -72,7 +76,8 @@ base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint
     for (size_t i = 0; i < data.ports.size(); i++) {
         if (data.ports[i].index != i)
             return base::Error{base::ErrorCode::kInvalidArgument,
-                               base::format("port %s has index %u and stands at %zu", data.ports[i].name.c_str(), data.ports[i].index, i)};
+                               base::format("port %s has index %u and stands at %zu", data.ports[i].name.c_str(),
+                                            data.ports[i].index, i)};
     }
     auto context = std::make_unique<Context>(data, index);
     context->handed_over = GW_TRY(make_ring(kHandoverRing, dpdk::Producers::kMany, socket));
@@ -147,12 +152,27 @@ void Worker::run() noexcept
     context.data.qsbr->offline(context.index);
 }
 
-void Worker::stop() noexcept { context_->stopping.store(true, std::memory_order_relaxed); }
+void Worker::stop() noexcept
+{
+    context_->stopping.store(true, std::memory_order_relaxed);
+}
 
-bool Worker::inject(rte_mbuf* frame) noexcept { return rte_ring_enqueue(context_->injected->get(), frame) == 0; }
+bool Worker::inject(rte_mbuf* frame) noexcept
+{
+    return rte_ring_enqueue(context_->injected->get(), frame) == 0;
+}
 
-uint16_t Worker::index() const noexcept { return context_->index; }
-const WorkerCounters& Worker::counters() const noexcept { return context_->counters; }
-const esp::DropSink& Worker::drops() const noexcept { return context_->drops; }
+uint16_t Worker::index() const noexcept
+{
+    return context_->index;
+}
+const WorkerCounters& Worker::counters() const noexcept
+{
+    return context_->counters;
+}
+const esp::DropSink& Worker::drops() const noexcept
+{
+    return context_->drops;
+}
 
 }  // namespace ipsecgw::worker

@@ -16,6 +16,8 @@ struct rte_mbuf;
 
 namespace ipsecgw::worker {
 
+struct Context;
+
 /// Written by the worker, read by control.
 struct PortCounters {
     telemetry::Counter rx_packets, rx_bytes, tx_packets, tx_bytes;
@@ -33,10 +35,10 @@ struct WorkerCounters {
 
 /// Polls its queues, opens, seals, forwards. Never blocks (but for the idle sleep), allocates or logs.
 ///
-/// Threads: create, link and destroy by main before and after the run; turn() or run() by one lcore; stop() and the counters by any;
-/// inject() by control.
+/// Threads: create, link and destroy by main before and after the run; turn() or run() by one lcore; stop() and the
+/// counters by any; inject() by control.
 class Worker {
- public:
+  public:
     /// `data` outlives the worker.
     static base::Result<std::unique_ptr<Worker>> create(const DataPlane& data, uint16_t index, int socket);
     ~Worker();
@@ -46,7 +48,8 @@ class Worker {
     /// Tells each worker its peers, for hand-over. Once, before any runs.
     static void link(std::span<const std::unique_ptr<Worker>> workers);
 
-    /// One turn of the loop: poll every queue and ring once, process, transmit. Returns packets received. For tests and run().
+    /// One turn of the loop: poll every queue and ring once, process, transmit. Returns packets taken in. For tests and
+    /// run(). Reports a quiescent state when idle and every 256 turns.
     uint32_t turn() noexcept;
     /// Turns until stop(); goes QSBR-online and offline by itself, and sends what is queued before it returns.
     void run() noexcept;
@@ -59,8 +62,7 @@ class Worker {
     [[nodiscard]] const WorkerCounters& counters() const noexcept;
     [[nodiscard]] const esp::DropSink& drops() const noexcept;
 
- private:
-    struct Context;
+  private:
     explicit Worker(std::unique_ptr<Context> context);
     std::unique_ptr<Context> context_;
 };

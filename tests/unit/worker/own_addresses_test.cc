@@ -9,7 +9,7 @@ namespace ipsecgw::worker {
 namespace {
 
 class OwnAddressesTest : public testing::Test {
- protected:
+  protected:
     static PortView port(uint16_t index, const std::vector<std::string>& addresses)
     {
         PortView view;
@@ -27,7 +27,8 @@ class OwnAddressesTest : public testing::Test {
         flow.family = to.family();
         return own_.place(flow);
     }
-    const OwnAddresses own_{{port(0, {"10.1.0.1/24", "2001:db8:1::1/64", "fe80::1/64"}), port(1, {"192.0.2.1/24", "192.0.2.129/31"})}};
+    const OwnAddresses own_{
+        {port(0, {"10.1.0.1/24", "2001:db8:1::1/64", "fe80::1/64"}), port(1, {"192.0.2.1/24", "192.0.2.129/31"})}};
 };
 
 TEST_F(OwnAddressesTest, KnowsItsOwnOnEveryPort)
@@ -53,7 +54,8 @@ TEST_F(OwnAddressesTest, KeepsGroupsFromBeingForwarded)
 
 TEST_F(OwnAddressesTest, RefusesMartians)
 {
-    for (const char* source : {"0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "10.1.0.1", "10.1.0.255"})
+    for (const char* source :
+         {"0.0.0.0", "0.1.2.3", "127.0.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "10.1.0.1", "10.1.0.255"})
         EXPECT_EQ(place(source, "10.2.0.7"), Place::kMartian) << source;
     for (const char* destination : {"0.0.0.0", "127.0.0.1", "250.1.1.1"})
         EXPECT_EQ(place("10.1.0.9", destination), Place::kMartian) << destination;

@@ -13,7 +13,7 @@ using test::Bytes;
 using test::Ip;
 
 class Parse : public testing::Test {
- protected:
+  protected:
     ~Parse() override { rte_pktmbuf_free(m_); }
     Drop parse(const Bytes& bytes)
     {
@@ -115,7 +115,8 @@ TEST_F(Parse, KnowsThePortsOfFirstFragments)
 TEST_F(Parse, WalksExtensionHeaders)
 {
     Ip ip = v6_;
-    ip.options = test::concat(test::concat(extension(60, 8), extension(43, 16)), test::concat(extension(60, 24), extension(0, 8)));
+    ip.options = test::concat(test::concat(extension(60, 8), extension(43, 16)),
+                              test::concat(extension(60, 24), extension(0, 8)));
     // hop-by-hop 8, destination 16, routing 24, destination 8, then UDP
     ip.first_extension = 0;
     ip.last_extension = 48;

@@ -1,11 +1,10 @@
 #include "worker/punt.h"
 
-#include <poll.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
+#include <poll.h>
 #include <thread>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
