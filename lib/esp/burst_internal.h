@@ -11,18 +11,20 @@
 
 #include "base/byte_order.h"
 #include "esp/drop_sink.h"
+#include "net/checksum.h"
 #include "net/headers.h"
 #include "sa/cipher_context.h"
 #include "sa/inbound_sa.h"
 
 namespace ipsecgw::esp {
 
-/// The flags that change which bytes are where. A burst function is stamped for each combination and chosen once per burst, so that
-/// header lengths are constants and the copies of headers are plain moves.
+/// The flags that change which bytes are where. A burst function is stamped for each combination and chosen once per
+/// burst, so that header lengths are constants and the copies of headers are plain moves.
 inline constexpr uint8_t kShapeMask = sa::kSaTransport | sa::kSaUdp | sa::kSaOuterIpv6;
 inline constexpr uint32_t kShapeShift = 1;
 inline constexpr size_t kShapes = 8;
-static_assert(kShapeMask == (kShapes - 1) << kShapeShift, "the shape flags are adjacent: they index the burst functions");
+static_assert(kShapeMask == (kShapes - 1) << kShapeShift,
+              "the shape flags are adjacent: they index the burst functions");
 
 template <uint8_t kFlags>
 struct Shape {
@@ -39,11 +41,16 @@ struct Shape {
 template <class Stamp>
 constexpr auto for_each_shape(Stamp stamp)
 {
-    return [&]<size_t... kIndex>(std::index_sequence<kIndex...>) {
+    return [&]<size_t... kIndex>(std::index_sequence<kIndex...>)
+    {
         return std::array{stamp.template operator()<static_cast<uint8_t>(kIndex << kShapeShift)>()...};
-    }(std::make_index_sequence<kShapes>());
+    }
+    (std::make_index_sequence<kShapes>());
 }
-constexpr size_t shape_index(uint8_t flags) noexcept { return (flags & kShapeMask) >> kShapeShift; }
+constexpr size_t shape_index(uint8_t flags) noexcept
+{
+    return (flags & kShapeMask) >> kShapeShift;
+}
 
 constexpr telemetry::Drop kKeep = telemetry::Drop::kCount;  // no reason: the packet goes on
 
@@ -69,7 +76,8 @@ constexpr uint64_t burst_mask(size_t packets) noexcept
     return packets == sa::kMaxBurst ? ~uint64_t{0} : (uint64_t{1} << packets) - 1;
 }
 
-/// Moves a header of `bytes` within a packet; the ranges may overlap. `kUsual` is the length without options: a fixed-size move.
+/// Moves a header of `bytes` within a packet; the ranges may overlap. `kUsual` is the length without options: a
+/// fixed-size move.
 template <uint32_t kUsual>
 inline void move_header(uint8_t* to, const uint8_t* from, uint32_t bytes) noexcept
 {
@@ -89,9 +97,38 @@ inline uint16_t load_wire16(const uint8_t* p) noexcept
     std::memcpy(&word, p, sizeof word);
     return word;
 }
-inline void store_wire16(uint8_t* p, uint16_t word) noexcept { std::memcpy(p, &word, sizeof word); }
+inline void store_wire16(uint8_t* p, uint16_t word) noexcept
+{
+    std::memcpy(p, &word, sizeof word);
+}
+
+/// Tells the IP header at `ip` that `protocol` follows it in a packet of `bytes`. `field` is where the protocol stands:
+/// in the header or in its last extension header. The IPv4 checksum moves along (RFC 1624).
+template <class S>
+inline void rewrite_ip(uint8_t* ip, uint8_t* field, uint8_t protocol, uint32_t bytes) noexcept
+{
+    if constexpr (S::kIpv6) {
+        *field = protocol;
+        base::store_be16(ip + offsetof(net::Ipv6Header, payload_length_be),
+                         static_cast<uint16_t>(bytes - sizeof(net::Ipv6Header)));
+    } else {
+        uint8_t* length = ip + offsetof(net::Ipv4Header, total_length_be);
+        uint8_t* ttl_protocol = ip + offsetof(net::Ipv4Header, ttl);
+        uint8_t* checksum = ip + offsetof(net::Ipv4Header, checksum_be);
+        const uint16_t length_before = load_wire16(length);
+        const uint16_t protocol_before = load_wire16(ttl_protocol);
+        base::store_be16(length, static_cast<uint16_t>(bytes));
+        *field = protocol;
+        uint16_t sum = net::checksum_adjust(load_wire16(checksum), length_before, load_wire16(length));
+        sum = net::checksum_adjust(sum, protocol_before, load_wire16(ttl_protocol));
+        store_wire16(checksum, sum);
+    }
+}
 
 /// The second and third nibble (RFC 8200 section 3).
-inline uint8_t ipv6_traffic_class(const uint8_t* ip) noexcept { return static_cast<uint8_t>(base::load_be16(ip) >> 4); }
+inline uint8_t ipv6_traffic_class(const uint8_t* ip) noexcept
+{
+    return static_cast<uint8_t>(base::load_be16(ip) >> 4);
+}
 
 }  // namespace ipsecgw::esp

@@ -33,6 +33,9 @@ constexpr uint8_t ecn_combine(uint8_t inner, uint8_t outer) noexcept
     return (detail::kEcnCombined >> (8 * inner + 2 * outer)) & kEcnMask;
 }
 /// CE on a packet whose transport does not take marks: the packet must be dropped, or congestion would go unnoticed.
-constexpr bool ecn_forbids(uint8_t inner, uint8_t outer) noexcept { return inner == kNotEct && outer == kCe; }
+constexpr bool ecn_forbids(uint8_t inner, uint8_t outer) noexcept
+{
+    return inner == kNotEct && outer == kCe;
+}
 
 }  // namespace ipsecgw::esp

@@ -22,6 +22,7 @@ struct BuiltOutbound {
 
 /// `params` must be valid (model::validate). `owner` is the worker the SA will belong to. Threads: control.
 base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t owner, Engines& engines, int socket);
-base::Result<BuiltOutbound> build_outbound(const model::SaParams& params, uint16_t workers, Engines& engines, int socket);
+base::Result<BuiltOutbound> build_outbound(const model::SaParams& params, uint16_t workers, Engines& engines,
+                                           int socket);
 
 }  // namespace ipsecgw::esp

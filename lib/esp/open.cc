@@ -49,8 +49,8 @@ constexpr Drop reason_of(sa::Replay verdict) noexcept
     return verdict == sa::Replay::kSeen ? Drop::kReplay : Drop::kTooOld;
 }
 
-/// The destination and the encapsulation an SA's packets arrive with (RFC 4301 section 5.2 step 3a checks the SPI and destination;
-/// the source is not part of the look-up, and behind a NAT it changes).
+/// The destination and the encapsulation an SA's packets arrive with (RFC 4301 section 5.2 step 3a checks the SPI and
+/// destination; the source is not part of the look-up, and behind a NAT it changes).
 template <class S>
 struct Arrival {
     uint64_t local[2];  // IPv4: the address in the low half of the first
@@ -73,7 +73,7 @@ struct Arrival {
         return wrong == 0;
     }
 
- private:
+  private:
     [[nodiscard]] uint32_t wrong_ipv4(const uint8_t* ip) const noexcept
     {
         uint32_t destination;
@@ -98,7 +98,8 @@ struct Arrival {
     }
 };
 
-/// First pass: everything that can be told before the ICV is verified. Packs the candidates to the front; returns how many.
+/// First pass: everything that can be told before the ICV is verified. Packs the candidates to the front; returns how
+/// many.
 template <class S>
 uint32_t stage(const sa::InboundSa& sa, std::span<rte_mbuf*> burst, const Losses& losses, Staged& staged) noexcept
 {
@@ -176,9 +177,9 @@ void cut(rte_mbuf* m, uint32_t front, uint32_t bytes) noexcept
     m->pkt_len = bytes;
 }
 
-/// Length of the inner packet from its own header, TFC padding behind it left out (RFC 4303 section 2.7); 0 when the header is
-/// not that of a packet which fits `room`. The checksum is the next router's and the host's to verify; it is only ever updated
-/// incrementally here, so a wrong one stays wrong.
+/// Length of the inner packet from its own header, TFC padding behind it left out (RFC 4303 section 2.7); 0 when the
+/// header is not that of a packet which fits `room`. The checksum is the next router's and the host's to verify; it is
+/// only ever updated incrementally here, so a wrong one stays wrong.
 uint32_t inner_bytes(const uint8_t* ip, uint32_t room, uint8_t next_header) noexcept
 {
     if (next_header == net::kProtoIpv4) {
@@ -191,8 +192,7 @@ uint32_t inner_bytes(const uint8_t* ip, uint32_t room, uint8_t next_header) noex
     }
     if (room < sizeof(net::Ipv6Header))
         return 0;
-    const uint32_t total =
-        sizeof(net::Ipv6Header) + base::load_be16(ip + offsetof(net::Ipv6Header, payload_length_be));
+    const uint32_t total = sizeof(net::Ipv6Header) + base::load_be16(ip + offsetof(net::Ipv6Header, payload_length_be));
     return ip[0] >> 4 == 6 && total <= room ? total : 0;
 }
 
@@ -221,7 +221,8 @@ Drop unwrap_tunnel(rte_mbuf* m, uint32_t front, uint32_t room, uint8_t next_head
     return kKeep;
 }
 
-/// Transport mode: the IP header moves up to the payload and says what it said before ESP went in (RFC 4303 section 3.1.1).
+/// Transport mode: the IP header moves up to the payload and says what it said before ESP went in (RFC 4303
+/// section 3.1.1).
 template <class S>
 Drop unwrap_transport(rte_mbuf* m, uint32_t front, uint32_t room, uint8_t next_header) noexcept
 {
@@ -230,25 +231,10 @@ Drop unwrap_transport(rte_mbuf* m, uint32_t front, uint32_t room, uint8_t next_h
     auto* ip = rte_pktmbuf_mtod(m, uint8_t*);
     const uint32_t header = m->l3_len - S::kUdpBytes;
     const uint32_t bytes = header + room;
-    if constexpr (S::kIpv6) {
-        uint8_t* field = ip + offsetof(net::Ipv6Header, next_header);
-        if (header != S::kIpBytes) [[unlikely]]
-            field = last_next_header(ip, header);  // not null: the arrival check went the same way
-        *field = next_header;
-        base::store_be16(ip + offsetof(net::Ipv6Header, payload_length_be),
-                         static_cast<uint16_t>(bytes - sizeof(net::Ipv6Header)));
-    } else {
-        uint8_t* length = ip + offsetof(net::Ipv4Header, total_length_be);
-        uint8_t* ttl_protocol = ip + offsetof(net::Ipv4Header, ttl);
-        uint8_t* checksum = ip + offsetof(net::Ipv4Header, checksum_be);
-        const uint16_t length_before = load_wire16(length);
-        const uint16_t protocol_before = load_wire16(ttl_protocol);
-        base::store_be16(length, static_cast<uint16_t>(bytes));
-        ip[offsetof(net::Ipv4Header, protocol)] = next_header;
-        uint16_t sum = net::checksum_adjust(load_wire16(checksum), length_before, load_wire16(length));
-        sum = net::checksum_adjust(sum, protocol_before, load_wire16(ttl_protocol));
-        store_wire16(checksum, sum);
-    }
+    uint8_t* field = ip + (S::kIpv6 ? offsetof(net::Ipv6Header, next_header) : offsetof(net::Ipv4Header, protocol));
+    if (S::kIpv6 && header != S::kIpBytes) [[unlikely]]
+        field = last_next_header(ip, header);  // not null: the arrival check went the same way
+    rewrite_ip<S>(ip, field, next_header, bytes);
     const uint32_t removed = front - header;
     move_header<S::kIpBytes>(ip + removed, ip, header);
     m->l3_len = header & 0x1ff;  // the width of the field

@@ -11,11 +11,11 @@ namespace ipsecgw::esp {
 
 /// Opens ESP packets that all belong to one inbound SA (RFC 4303 section 3.4; ESN per its appendix A).
 ///
-/// On entry each mbuf starts at its outer IP header, is one segment, ends with the ICV (link padding trimmed), and `l3_len` is the
-/// distance in bytes from there to the ESP header: IP header with options or extension headers, and UDP where encapsulated.
-/// On return the first n entries of `burst` are the survivors, in order. Tunnel mode: each starts at its inner IP header, DSCP and ECN
-/// combined as the SA says. Transport mode: the IP header, corrected, then the payload, with `l3_len` the bytes before the payload. The others
-/// belong to `drops`, charged to the SA.
+/// On entry each mbuf starts at its outer IP header, is one segment, ends with the ICV (link padding trimmed), and
+/// `l3_len` is the distance in bytes from there to the ESP header: IP header with options or extension headers, and UDP
+/// where encapsulated. On return the first n entries of `burst` are the survivors, in order. Tunnel mode: each starts
+/// at its inner IP header, DSCP and ECN combined as the SA says. Transport mode: the IP header, corrected, then the
+/// payload, with `l3_len` the bytes before the payload. The others belong to `drops`, charged to the SA.
 ///
 /// \param sa   an SA owned by the calling worker. Its replay window moves for authentic packets only.
 /// \return     number of survivors, 0 to burst.size(). Never fails as a whole.

@@ -1,4 +1,5 @@
-// The default padding of ESP: bytes 1, 2, 3, ... (RFC 4303 section 2.4). Eight bytes at a time: byte loops cost more than the rest of the framing.
+// The default padding of ESP: bytes 1, 2, 3, ... (RFC 4303 section 2.4). Eight bytes at a time: byte loops cost more
+// than the rest of the framing.
 #pragma once
 
 #include <bit>
@@ -16,7 +17,10 @@ inline constexpr uint64_t kPadByteStep = 0x0101010101010101;
 namespace detail {
 
 /// Bytes first+1 ... first+8 of the padding; no carry below 248.
-constexpr uint64_t pad_word(uint32_t first) noexcept { return kPadBytes1To8 + first * kPadByteStep; }
+constexpr uint64_t pad_word(uint32_t first) noexcept
+{
+    return kPadBytes1To8 + first * kPadByteStep;
+}
 
 inline uint64_t load_word(const uint8_t* p) noexcept
 {
@@ -27,8 +31,8 @@ inline uint64_t load_word(const uint8_t* p) noexcept
 
 }  // namespace detail
 
-/// Are the `pad_bytes` bytes before `end` 1, 2, 3, ...? At least 8 bytes before `end` must be readable, which the ESP header in
-/// front of every text provides.
+/// Are the `pad_bytes` bytes before `end` 1, 2, 3, ...? At least 8 bytes before `end` must be readable, which the ESP
+/// header in front of every text provides.
 [[nodiscard]] inline bool padding_is_valid(const uint8_t* end, uint32_t pad_bytes) noexcept
 {
     const uint64_t last = detail::load_word(end - 8);
@@ -42,8 +46,8 @@ inline uint64_t load_word(const uint8_t* p) noexcept
     return wrong == 0;
 }
 
-/// Writes `pad_bytes` (at most 15) of padding, the pad length and the next header at `at`. May write up to 7 bytes more, where the ICV
-/// (8 bytes at least in every suite) comes later.
+/// Writes `pad_bytes` (at most 15) of padding, the pad length and the next header at `at`. May write up to 7 bytes
+/// more, where the ICV (8 bytes at least in every suite) comes later.
 inline void write_trailer(uint8_t* at, uint32_t pad_bytes, uint8_t next_header) noexcept
 {
     if (pad_bytes <= 6) [[likely]] {

@@ -1,6 +1,7 @@
 #include "esp/seal.h"
 
 #include <algorithm>
+#include <type_traits>
 
 #include <rte_cycles.h>
 
@@ -8,6 +9,7 @@
 #include "esp/ecn.h"
 #include "esp/extension_headers.h"
 #include "esp/outer_header.h"
+#include "esp/outer_writer_internal.h"
 #include "esp/padding.h"
 #include "net/checksum.h"
 
@@ -17,17 +19,20 @@ namespace {
 using telemetry::Drop;
 
 constexpr uint32_t kCounterIvBytes = 8;
+constexpr uint32_t kEspBytes = sizeof(net::EspHeader);
 constexpr uint32_t kTrailerBytes = sizeof(net::EspTrailer);
-constexpr uint8_t kDontFragmentByte = net::kIpv4DontFragment >> 8;
+// As little-endian words: the writer of the outer header works in those.
+constexpr uint32_t kDontFragmentWire = base::swap_be16(net::kIpv4DontFragment);
+constexpr uint32_t kFlowLabelWire = base::swap_be32(0x000fffff);
 
 struct Reservation {
     uint64_t first;
     uint32_t count;
 };
 
-/// Takes `wanted` sequence numbers, or those that are left (RFC 4303 section 3.3.3). One atomic addition in the life of the SA.
-/// At its end other workers may add past the last number before one of them puts the counter back to just past it; the
-/// number space leaves room for a burst of every worker there (kLastExtendedSequence), so it never wraps.
+/// Takes `wanted` sequence numbers, or those that are left (RFC 4303 section 3.3.3). One atomic addition in the life of
+/// the SA. At its end other workers may add past the last number before one of them puts the counter back to just past
+/// it; the number space leaves room for a burst of every worker there (kLastExtendedSequence), so it never wraps.
 Reservation reserve(sa::OutboundSa& sa, uint32_t wanted) noexcept
 {
     const uint64_t last = sa.last_sequence;
@@ -38,33 +43,31 @@ Reservation reserve(sa::OutboundSa& sa, uint32_t wanted) noexcept
     return {first, first <= last ? static_cast<uint32_t>(last - first + 1) : 0};
 }
 
-/// The fields of an SA that every packet needs, in registers: stores through the packet's bytes would make the compiler read
-/// them from the SA again and again.
+/// The fields of an SA that every packet needs, in registers: stores through the packet's bytes would make the compiler
+/// read them from the SA again and again.
 struct Plan {
     uint64_t iv_base;
     uint32_t spi_be;
     uint32_t iv_bytes;
     uint32_t icv_bytes;
     uint32_t align_mask;
-    uint32_t tfc_pad_to;
-    uint8_t tos_copied;     // mask of the inner TOS bits that go to the outer header
-    uint8_t df_copied;      // masks of the first byte of the IPv4 flags
-    uint8_t df_set;
-    uint32_t label_copied;  // mask of the inner flow label, network order
 
     explicit Plan(const sa::OutboundSa& sa) noexcept
-        : iv_base(sa.iv_base), spi_be(base::swap_be32(sa.spi)), iv_bytes(sa.iv_bytes), icv_bytes(sa.icv_bytes),
-          align_mask(sa.align_bytes - 1u), tfc_pad_to(sa.tfc_pad_to),
-          tos_copied(static_cast<uint8_t>((sa.is(sa::kSaCopyDscp) ? kDscpMask : 0) | (sa.is(sa::kSaEcn) ? kEcnMask : 0))),
-          df_copied(sa.df == model::DfPolicy::kCopy ? kDontFragmentByte : uint8_t{0}),
-          df_set(sa.df == model::DfPolicy::kSet ? kDontFragmentByte : uint8_t{0}),
-          label_copied(sa.is(sa::kSaCopyFlowLabel) ? base::swap_be32(0x000fffff) : 0)
+        : iv_base(sa.iv_base),
+          spi_be(base::swap_be32(sa.spi)),
+          iv_bytes(sa.iv_bytes),
+          icv_bytes(sa.icv_bytes),
+          align_mask(sa.align_bytes - 1u)
     {
     }
     /// Padding that makes text and trailer a multiple of the alignment (RFC 4303 section 2.4).
     [[nodiscard]] uint32_t pad_bytes(uint32_t text_bytes) const noexcept
     {
         return (0u - text_bytes - kTrailerBytes) & align_mask;
+    }
+    [[nodiscard]] uint32_t bytes_behind(uint32_t text_bytes) const noexcept
+    {
+        return pad_bytes(text_bytes) + kTrailerBytes + icv_bytes;
     }
 };
 
@@ -81,101 +84,85 @@ sa::EspText frame(uint8_t* esp, uint32_t text_bytes, uint8_t next_header, uint64
     return {esp, text_bytes + pad + kTrailerBytes, static_cast<uint32_t>(sequence >> 32)};
 }
 
-/// Grows the packet to both sides. False when its buffer is too small.
-bool grow(rte_mbuf* m, uint32_t front, uint32_t back) noexcept
+/// Makes the packet `front` bytes longer in front and `bytes` long in all. False when its buffer is too small.
+bool grow(rte_mbuf* m, uint32_t front, uint32_t bytes) noexcept
 {
-    const uint32_t bytes = m->data_len + front + back;
-    if (m->data_off < front || m->data_off - front + bytes > m->buf_len) [[unlikely]]
+    const uint32_t offset = m->data_off;
+    if (offset < front || offset - front + bytes > m->buf_len) [[unlikely]]
         return false;
-    m->data_off = static_cast<uint16_t>(m->data_off - front);
+    m->data_off = static_cast<uint16_t>(offset - front);
     m->data_len = static_cast<uint16_t>(bytes);
     m->pkt_len = bytes;
     return true;
 }
 
-/// What the outer header takes from an inner packet.
-struct InnerFields {
-    uint8_t next_header;
-    uint8_t tos;
-    uint8_t df;            // the IPv4 flags byte, DF alone; set for IPv6, which routers never fragment
-    uint32_t label;        // IPv6 flow label, network order; 0 for IPv4
+/// Tunnel mode over one SA (RFC 4301 section 5.1.2).
+template <class S>
+class TunnelFramer {
+  public:
+    explicit TunnelFramer(const sa::OutboundSa& sa) noexcept
+        : plan_(sa),
+          outer_(sa),
+          tfc_pad_to_(sa.tfc_pad_to),
+          tos_copied_((sa.is(sa::kSaCopyDscp) ? kDscpMask : 0u) | (sa.is(sa::kSaEcn) ? kEcnMask : 0u)),
+          df_copied_(sa.df == model::DfPolicy::kCopy ? kDontFragmentWire : 0),
+          df_set_(sa.df == model::DfPolicy::kSet ? kDontFragmentWire : 0),
+          label_copied_(sa.is(sa::kSaCopyFlowLabel) ? kFlowLabelWire : 0)
+    {
+    }
+
+    Drop wrap(rte_mbuf* m, uint64_t sequence, sa::EspText& text) const noexcept
+    {
+        auto* ip = rte_pktmbuf_mtod(m, uint8_t*);
+        const uint32_t inner_bytes = m->data_len;
+        OuterFields fields;
+        const uint8_t next_header = read(ip, inner_bytes, fields);
+        if (next_header == 0) [[unlikely]]
+            return Drop::kInnerHeader;
+        const uint32_t front = OuterWriter<S>::kBytes + kEspBytes + plan_.iv_bytes;
+        const uint32_t text_bytes = std::max(inner_bytes, tfc_pad_to_);
+        const uint32_t bytes = front + text_bytes + plan_.bytes_behind(text_bytes);
+        if (!grow(m, front, bytes)) [[unlikely]]
+            return Drop::kNoRoomInMbuf;
+        if (text_bytes != inner_bytes) [[unlikely]]
+            std::memset(ip + inner_bytes, 0, text_bytes - inner_bytes);  // TFC padding, RFC 4303 section 2.7
+        outer_.write(ip - front, bytes, fields, sequence);
+        text = frame(ip - front + OuterWriter<S>::kBytes, text_bytes, next_header, sequence, plan_);
+        return kKeep;
+    }
+
+  private:
+    /// The next header of an inner packet and what it gives to the outer header; 0 when it is no IP packet.
+    uint8_t read(const uint8_t* ip, uint32_t bytes, OuterFields& out) const noexcept
+    {
+        uint64_t word;  // up to the flags of IPv4, up to the hop limit of IPv6
+        std::memcpy(&word, ip, sizeof word);
+        if ((word & 0xf0) == 0x40 && bytes >= sizeof(net::Ipv4Header)) {
+            const auto tos = static_cast<uint32_t>(word >> 8);
+            const auto fragment = static_cast<uint32_t>(word >> 48);
+            out = {tos & tos_copied_, (fragment & df_copied_) | df_set_, 0};
+            return net::kProtoIpv4;
+        }
+        if ((word & 0xf0) == 0x60 && bytes >= sizeof(net::Ipv6Header)) {
+            const auto first = static_cast<uint32_t>(word);
+            // Routers never fragment IPv6, so its DF counts as set.
+            out = {base::swap_be32(first) >> 20 & tos_copied_, df_copied_ | df_set_, first & label_copied_};
+            return net::kProtoIpv6;
+        }
+        return 0;
+    }
+
+    Plan plan_;
+    OuterWriter<S> outer_;
+    uint32_t tfc_pad_to_;
+    uint32_t tos_copied_;  // mask of inner TOS bits
+    uint32_t df_copied_;   // mask of the inner DF bit
+    uint32_t df_set_;
+    uint32_t label_copied_;  // mask of the inner flow label
 };
 
-Drop read_inner(const uint8_t* ip, uint32_t bytes, InnerFields& out) noexcept
-{
-    if (bytes >= sizeof(net::Ipv4Header) && ip[0] >> 4 == 4) {
-        const auto flags = static_cast<uint8_t>(ip[offsetof(net::Ipv4Header, fragment_be)] & kDontFragmentByte);
-        out = {net::kProtoIpv4, ip[1], flags, 0};
-        return kKeep;
-    }
-    if (bytes >= sizeof(net::Ipv6Header) && ip[0] >> 4 == 6) {
-        uint32_t word;
-        std::memcpy(&word, ip, sizeof word);
-        out = {net::kProtoIpv6, ipv6_traffic_class(ip), kDontFragmentByte, word & base::swap_be32(0x000fffff)};
-        return kKeep;
-    }
-    return Drop::kInnerHeader;
-}
-
-/// Completes the outer header at `outer`, where the template lies already, for a packet of `bytes` in all.
-template <class S>
-void finish_outer(uint8_t* outer, uint32_t bytes, const InnerFields& inner, uint64_t sequence, const Plan& plan) noexcept
-{
-    const uint32_t tos = inner.tos & plan.tos_copied;
-    if constexpr (S::kIpv6) {
-        uint32_t word;
-        std::memcpy(&word, outer, sizeof word);
-        word |= base::swap_be32(tos << 20) | (inner.label & plan.label_copied);
-        std::memcpy(outer, &word, sizeof word);
-        base::store_be16(outer + offsetof(net::Ipv6Header, payload_length_be),
-                         static_cast<uint16_t>(bytes - sizeof(net::Ipv6Header)));
-    } else {
-        // Identification: the sequence number's low half does not repeat within 65536 packets; meaningful without DF
-        // only (RFC 6864 section 4).
-        const uint16_t length_be = base::swap_be16(static_cast<uint16_t>(bytes));
-        const uint16_t id_be = base::swap_be16(static_cast<uint16_t>(sequence));
-        const uint16_t df_be = base::swap_be16(static_cast<uint16_t>(((inner.df & plan.df_copied) | plan.df_set) << 8));
-        const uint16_t tos_be = base::swap_be16(static_cast<uint16_t>(tos));
-        outer[1] = static_cast<uint8_t>(outer[1] | tos);
-        store_wire16(outer + offsetof(net::Ipv4Header, total_length_be), length_be);
-        store_wire16(outer + offsetof(net::Ipv4Header, identification_be), id_be);
-        store_wire16(outer + offsetof(net::Ipv4Header, fragment_be), df_be);
-        uint8_t* checksum = outer + offsetof(net::Ipv4Header, checksum_be);
-        uint32_t sum = static_cast<uint32_t>(load_wire16(checksum)) + length_be + id_be + df_be + tos_be;
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        store_wire16(checksum, static_cast<uint16_t>(~sum));
-    }
-    if constexpr (S::kUdp)
-        base::store_be16(outer + S::kIpBytes + offsetof(net::UdpHeader, length_be),
-                         static_cast<uint16_t>(bytes - S::kIpBytes));
-}
-
-template <class S>
-Drop wrap_tunnel(rte_mbuf* m, const uint8_t* outer_template, uint64_t sequence, const Plan& plan, sa::EspText& text) noexcept
-{
-    constexpr uint32_t kOuterBytes = S::kIpBytes + S::kUdpBytes;
-    const auto* ip = rte_pktmbuf_mtod(m, const uint8_t*);
-    const uint32_t inner_bytes = m->data_len;
-    InnerFields inner;
-    if (const Drop reason = read_inner(ip, inner_bytes, inner); reason != kKeep) [[unlikely]]
-        return reason;
-    const uint32_t front = kOuterBytes + sizeof(net::EspHeader) + plan.iv_bytes;
-    const uint32_t text_bytes = std::max(inner_bytes, plan.tfc_pad_to);
-    const uint32_t back = text_bytes - inner_bytes + plan.pad_bytes(text_bytes) + kTrailerBytes + plan.icv_bytes;
-    if (!grow(m, front, back)) [[unlikely]]
-        return Drop::kNoRoomInMbuf;
-    auto* outer = rte_pktmbuf_mtod(m, uint8_t*);
-    if (text_bytes != inner_bytes) [[unlikely]]
-        std::memset(outer + front + inner_bytes, 0, text_bytes - inner_bytes);  // TFC padding, RFC 4303 section 2.7
-    std::memcpy(outer, outer_template, kOuterBytes);
-    finish_outer<S>(outer, m->data_len, inner, sequence, plan);
-    text = frame(outer + kOuterBytes, text_bytes, inner.next_header, sequence, plan);
-    return kKeep;
-}
-
-/// Where the protocol of the payload stands in the IP header of `header` bytes; null when the packet is not one that transport
-/// mode takes: another family than the SA's, or a fragment (RFC 4303 section 3.3).
+/// Where the protocol of the payload stands in the IP header of `header` bytes; null when the packet is not one that
+/// transport mode takes: another family than the SA's, or a fragment (RFC 4303 section 3.3).
 template <class S>
 uint8_t* protocol_field(uint8_t* ip, uint32_t header, uint32_t bytes) noexcept
 {
@@ -191,43 +178,46 @@ uint8_t* protocol_field(uint8_t* ip, uint32_t header, uint32_t bytes) noexcept
     }
 }
 
+/// Transport mode over one SA (RFC 4303 section 3.1.1).
 template <class S>
-Drop wrap_transport(rte_mbuf* m, const uint8_t* udp_template, uint64_t sequence, const Plan& plan, sa::EspText& text) noexcept
-{
-    auto* ip = rte_pktmbuf_mtod(m, uint8_t*);
-    const uint32_t header = m->l3_len;
-    uint8_t* protocol = protocol_field<S>(ip, header, m->data_len);
-    if (protocol == nullptr) [[unlikely]]
-        return Drop::kInnerHeader;
-    const uint32_t text_bytes = m->data_len - header;
-    const uint32_t front = S::kUdpBytes + static_cast<uint32_t>(sizeof(net::EspHeader)) + plan.iv_bytes;
-    if (!grow(m, front, plan.pad_bytes(text_bytes) + kTrailerBytes + plan.icv_bytes)) [[unlikely]]
-        return Drop::kNoRoomInMbuf;
-    const uint16_t ttl_protocol = load_wire16(ip + offsetof(net::Ipv4Header, ttl));
-    const uint8_t next_header = *protocol;
-    *protocol = S::kProtocol;
-    if constexpr (S::kIpv6) {
-        base::store_be16(ip + offsetof(net::Ipv6Header, payload_length_be),
-                         static_cast<uint16_t>(m->data_len - sizeof(net::Ipv6Header)));
-    } else {
-        uint8_t* length = ip + offsetof(net::Ipv4Header, total_length_be);
-        uint8_t* checksum = ip + offsetof(net::Ipv4Header, checksum_be);
-        const uint16_t length_before = load_wire16(length);
-        base::store_be16(length, m->data_len);
-        uint16_t sum = net::checksum_adjust(load_wire16(checksum), length_before, load_wire16(length));
-        sum = net::checksum_adjust(sum, ttl_protocol, load_wire16(ip + offsetof(net::Ipv4Header, ttl)));
-        store_wire16(checksum, sum);
+class TransportFramer {
+  public:
+    explicit TransportFramer(const sa::OutboundSa& sa) noexcept : plan_(sa)
+    {
+        if constexpr (S::kUdp)
+            std::memcpy(&udp_, sa.outer, sizeof udp_);
     }
-    uint8_t* start = ip - front;
-    move_header<S::kIpBytes>(start, ip, header);
-    if constexpr (S::kUdp) {
-        uint8_t* udp = start + header;
-        std::memcpy(udp, udp_template, sizeof(net::UdpHeader));
-        base::store_be16(udp + offsetof(net::UdpHeader, length_be), static_cast<uint16_t>(m->data_len - header));
+
+    Drop wrap(rte_mbuf* m, uint64_t sequence, sa::EspText& text) const noexcept
+    {
+        auto* ip = rte_pktmbuf_mtod(m, uint8_t*);
+        const uint32_t header = m->l3_len;
+        const uint32_t inner_bytes = m->data_len;
+        uint8_t* protocol = protocol_field<S>(ip, header, inner_bytes);
+        if (protocol == nullptr) [[unlikely]]
+            return Drop::kInnerHeader;
+        const uint32_t front = S::kUdpBytes + kEspBytes + plan_.iv_bytes;
+        const uint32_t text_bytes = inner_bytes - header;
+        const uint32_t bytes = front + inner_bytes + plan_.bytes_behind(text_bytes);
+        if (!grow(m, front, bytes)) [[unlikely]]
+            return Drop::kNoRoomInMbuf;
+        const uint8_t next_header = *protocol;
+        rewrite_ip<S>(ip, protocol, S::kProtocol, bytes);
+        uint8_t* start = ip - front;
+        move_header<S::kIpBytes>(start, ip, header);
+        if constexpr (S::kUdp) {
+            net::UdpHeader udp = udp_;
+            udp.length_be = base::swap_be16(static_cast<uint16_t>(bytes - header));
+            std::memcpy(start + header, &udp, sizeof udp);
+        }
+        text = frame(start + header + S::kUdpBytes, text_bytes, next_header, sequence, plan_);
+        return kKeep;
     }
-    text = frame(start + header + S::kUdpBytes, text_bytes, next_header, sequence, plan);
-    return kKeep;
-}
+
+  private:
+    Plan plan_;
+    net::UdpHeader udp_ = {};
+};
 
 /// After the cipher: the UDP checksum over IPv6 covers the ciphertext.
 template <class S>
@@ -270,16 +260,12 @@ template <class S>
 void frame_burst(const sa::OutboundSa& sa, uint64_t sequence, std::span<rte_mbuf*> burst, Framed& framed,
                  const Losses& losses) noexcept
 {
-    const Plan plan(sa);
+    const std::conditional_t<S::kTransport, TransportFramer<S>, TunnelFramer<S>> framer(sa);
     uint16_t kept = 0;
     uint64_t total = 0;
     for (rte_mbuf* m : burst) {
         const uint16_t bytes = m->data_len;
-        Drop reason;
-        if constexpr (S::kTransport)
-            reason = wrap_transport<S>(m, sa.outer, sequence, plan, framed.texts[kept]);
-        else
-            reason = wrap_tunnel<S>(m, sa.outer, sequence, plan, framed.texts[kept]);
+        const Drop reason = framer.wrap(m, sequence, framed.texts[kept]);
         ++sequence;
         if (reason != kKeep) [[unlikely]] {
             losses.add(m, reason);
