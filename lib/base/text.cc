@@ -86,10 +86,10 @@ std::string_view trim(std::string_view text)
 std::string join(const std::vector<std::string>& parts, std::string_view separator)
 {
     std::string out;
-    for (const auto& part : parts) {
-        if (!out.empty())
+    for (size_t i = 0; i < parts.size(); i++) {
+        if (i != 0)
             out += separator;
-        out += part;
+        out += parts[i];
     }
     return out;
 }
