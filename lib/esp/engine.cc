@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "esp/engine_cpu_crypto_internal.h"
 #include "esp/engine_internal.h"
+#include "esp/engine_mixed_internal.h"
 #include "esp/engine_openssl_internal.h"
 #include "esp/engine_self_test_internal.h"
 
@@ -23,12 +24,15 @@ namespace {
 
 enum class EngineKind : uint8_t { kAesniGcm, kAesniMb, kOpenssl };
 constexpr size_t kEngineKinds = 3;
+constexpr uint32_t kOwnSessions = 3;
 
-/// The engines from fastest to slowest for a suite, by bench/micro (Zen 5, bursts of 32, both directions).
-constexpr std::array<EngineKind, kEngineKinds> order_for(const EspSuite&) noexcept
-{
-    return {EngineKind::kAesniGcm, EngineKind::kAesniMb, EngineKind::kOpenssl};
-}
+/// What kAuto asks in turn. The order is the same for every suite, by bench/micro/esp_engines_bench on Zen 5, cycles
+/// per packet sealed at 64 and 1420 bytes: AES-128-GCM 108 and 394 (aesni_gcm), 171 and 473 (aesni_mb), 806 and 1670
+/// (openssl); ChaCha20-Poly1305 500 and 1480 (aesni_mb), 1350 and 2800 (openssl). Suites with HMAC mix the last two:
+/// see engine_mixed_internal.h.
+constexpr std::array kFastestFirst = {EngineKind::kAesniGcm, EngineKind::kAesniMb, EngineKind::kOpenssl};
+
+enum class TestResult : uint8_t { kPassed, kFailed, kUnsupported };
 
 /// An engine, and what it may be used for.
 struct Engine {
@@ -36,7 +40,7 @@ struct Engine {
     const char* name;
     std::unique_ptr<CpuCryptoDevice> device;  // CPU crypto only
     std::optional<Error> absent;              // why it is not there at all
-    std::vector<bool> passed;                 // by index in all_esp_suites()
+    std::vector<TestResult> results;          // by index in all_esp_suites()
     std::vector<std::string> failed;          // "aes128gcm16: it sealed ..."
 
     Result<sa::CipherContextPtr> make(const KeyRequest& request) const
@@ -48,31 +52,34 @@ struct Engine {
     {
         for (const EspSuite& suite : model::all_esp_suites()) {
             const auto result = self_test(suite, [this](const KeyRequest& request) { return make(request); });
-            passed.push_back(result.has_value());
-            if (!result && result.error().code != ErrorCode::kUnsupported)
+            if (result) {
+                results.push_back(TestResult::kPassed);
+            } else if (result.error().code == ErrorCode::kUnsupported) {
+                results.push_back(TestResult::kUnsupported);
+            } else {
+                results.push_back(TestResult::kFailed);
                 failed.push_back(suite.name() + ": " + result.error().what);
+            }
         }
     }
 
-    [[nodiscard]] size_t passed_count() const noexcept
-    {
-        return static_cast<size_t>(std::count(passed.begin(), passed.end(), true));
-    }
-    [[nodiscard]] bool can(const EspSuite& suite) const
+    [[nodiscard]] TestResult result_for(const EspSuite& suite) const
     {
         const auto& all = model::all_esp_suites();
         const auto at = static_cast<size_t>(std::find(all.begin(), all.end(), suite) - all.begin());
-        return at < passed.size() && passed[at];
+        return at < results.size() ? results[at] : TestResult::kUnsupported;
     }
+
     [[nodiscard]] EngineInfo info() const
     {
         if (absent)
             return {name, false, absent->what};
+        const auto passed = static_cast<size_t>(std::count(results.begin(), results.end(), TestResult::kPassed));
         std::string reason = device != nullptr ? "device " + device->name() + ", " : "";
-        reason += base::format("%zu of %zu algorithms", passed_count(), passed.size());
+        reason += base::format("%zu of %zu algorithms", passed, results.size());
         if (!failed.empty())
             reason += "; not used where its self test failed: " + base::join(failed);
-        return {name, passed_count() != 0, reason};
+        return {name, passed != 0, reason};
     }
 };
 
@@ -84,9 +91,10 @@ Engine open_cpu_crypto(EngineKind kind, const char* name, const Engines::Options
         return engine;
     }
     // An inbound SA takes a session, an outbound one as many as there are workers where its contexts are not shareable.
-    const uint64_t sessions = uint64_t{options.max_sas} * (uint64_t{options.workers} + 1);
-    auto device = CpuCryptoDevice::open(
-        {name, static_cast<uint32_t>(std::clamp<uint64_t>(sessions, 16, UINT32_MAX)), options.socket});
+    // And there are those of the self test and of prepare_thread().
+    const uint64_t sessions = uint64_t{options.max_sas} * (uint64_t{options.workers} + 1) + kOwnSessions;
+    auto device =
+        CpuCryptoDevice::open({name, static_cast<uint32_t>(std::min<uint64_t>(sessions, UINT32_MAX)), options.socket});
     if (device)
         engine.device = std::move(device).value();
     else
@@ -106,29 +114,79 @@ class Engines::Devices {
         for (Engine& engine : engines_)
             if (!engine.absent)
                 engine.test_all();
+        make_warm_up_contexts();
+    }
+
+    /// Runs each context of a library that keeps state per thread once, on a packet of nobody's.
+    void prepare_thread() const noexcept
+    {
+        for (const auto& context : warm_up_) {
+            uint8_t packet[64] = {};
+            const sa::EspText text{packet + 8, 16, 0};
+            context->seal(*context, {&text, 1});
+        }
     }
 
     [[nodiscard]] const std::array<Engine, kEngineKinds>& all() const noexcept { return engines_; }
     [[nodiscard]] const Engine& of(EngineKind kind) const noexcept { return engines_[static_cast<size_t>(kind)]; }
 
+    /// With `engine`, joined by OpenSSL where that gains.
+    [[nodiscard]] Result<sa::CipherContextPtr> make_fastest(const Engine& engine, const KeyRequest& request) const
+    {
+        auto many = engine.make(request);
+        if (!many || engine.kind != EngineKind::kAesniMb || !gains_from_mixing(request.suite))
+            return many;
+        return mix(request, std::move(many).value(), GW_TRY(of(EngineKind::kOpenssl).make(request)));
+    }
+
   private:
-    std::array<Engine, kEngineKinds> engines_;  // by EngineKind
+    void make_warm_up_contexts()
+    {
+        const EspSuite suite{model::Encryption::kAesGcm16, 128, model::Integrity::kNone};
+        const std::array<uint8_t, 20> keymat{};
+        for (const Engine& engine : engines_) {
+            if (engine.device == nullptr || engine.result_for(suite) != TestResult::kPassed)
+                continue;
+            auto context = engine.make({suite, keymat, false, model::Direction::kOutbound});
+            if (context)
+                warm_up_.push_back(std::move(context).value());
+        }
+    }
+
+    std::array<Engine, kEngineKinds> engines_;   // by EngineKind
+    std::vector<sa::CipherContextPtr> warm_up_;  // shareable; gone before the devices are
 };
 
 namespace {
 
 /// What an operator reads beside the SA.
-std::string why(const Engine& engine, const EspSuite& suite, EngineChoice choice,
+std::string why(const sa::CipherContext& context, const EspSuite& suite, EngineChoice choice,
                 const std::vector<std::string>& passed_over)
 {
-    std::string text = engine.name;
+    std::string text = context.engine;
     if (choice != EngineChoice::kAuto)
         text += ", as configured";
     else
         text = "auto: " + text + (passed_over.empty() ? ", the fastest for " + suite.name() : "");
     if (!passed_over.empty())
-        text += "; " + base::join(passed_over, "; ");
+        text += "; not " + base::join(passed_over, "; not ");
     return text;
+}
+
+/// Nothing when the engine may be used for the suite; else why not, empty when it simply does not do it.
+std::optional<std::string> not_for(const Engine& engine, const EspSuite& suite)
+{
+    if (engine.absent)
+        return engine.absent->what;
+    switch (engine.result_for(suite)) {
+        case TestResult::kPassed:
+            return std::nullopt;
+        case TestResult::kFailed:
+            return "its self test failed";
+        case TestResult::kUnsupported:
+            break;
+    }
+    return "";
 }
 
 bool wanted(EngineKind kind, EngineChoice choice) noexcept
@@ -167,30 +225,37 @@ std::vector<EngineInfo> Engines::list() const
     return out;
 }
 
+void Engines::prepare_thread() const noexcept
+{
+    devices_->prepare_thread();
+}
+
 Result<Keyed> Engines::key(const EspSuite& suite, std::span<const uint8_t> keymat, bool esn, model::Direction direction,
                            EngineChoice choice)
 {
     if (const size_t bytes = suite.layout().keymat_bytes(); keymat.size() != bytes)
         return Error{ErrorCode::kInvalidArgument, base::format("%s takes %zu bytes of keying material, got %zu",
                                                                suite.name().c_str(), bytes, keymat.size())};
+    const KeyRequest request{suite, keymat, esn, direction};
     std::vector<std::string> passed_over;
     Error last{ErrorCode::kUnsupported, "no engine of the configured kind does " + suite.name(),
                "leave the engine to auto"};
-    for (const EngineKind kind : order_for(suite)) {
+    for (const EngineKind kind : kFastestFirst) {
         const Engine& engine = devices_->of(kind);
         if (!wanted(kind, choice))
             continue;
-        if (engine.absent) {
-            passed_over.push_back(std::string(engine.name) + ": " + engine.absent->what);
+        if (const auto reason = not_for(engine, suite)) {
+            if (!reason->empty())
+                passed_over.push_back(engine.name + (": " + *reason));
             continue;
         }
-        if (!engine.can(suite))
-            continue;
-        auto context = engine.make({suite, keymat, esn, direction});
-        if (context)
-            return Keyed{std::move(context).value(), why(engine, suite, choice, passed_over)};
+        auto context = choice == EngineChoice::kAuto ? devices_->make_fastest(engine, request) : engine.make(request);
+        if (context) {
+            std::string reason = why(**context, suite, choice, passed_over);
+            return Keyed{std::move(context).value(), std::move(reason)};
+        }
         last = std::move(context).error();
-        passed_over.push_back(std::string(engine.name) + ": " + last.what);
+        passed_over.push_back(engine.name + (": " + last.what));
     }
     if (last.code == ErrorCode::kUnsupported && !passed_over.empty())
         last.what += " (" + base::join(passed_over, "; ") + ")";

@@ -17,7 +17,7 @@ namespace ipsecgw::esp {
 inline constexpr const char* kAesniGcmName = "aesni_gcm";
 inline constexpr const char* kAesniMbName = "aesni_mb";
 
-/// Sessions of one device, in pools that are added as SAs come: a session is about 2.5 to 4 KB, so room for the largest
+/// Sessions of one device, in pools that are added as SAs come: a session is 1.0 to 1.4 KB, so room for the largest
 /// number of SAs is not taken in advance. Threads: control.
 class SessionPools {
   public:

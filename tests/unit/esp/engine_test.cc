@@ -14,6 +14,7 @@
 #include "support/allocations.h"
 #include "support/hex.h"
 #include "unit/esp/engine_packets.h"
+#include "unit/esp/shared_engines.h"
 
 namespace ipsecgw::esp {
 namespace {
@@ -25,39 +26,6 @@ using model::EspSuite;
 using model::Integrity;
 using test::hex;
 using testing::HasSubstr;
-
-constexpr EngineChoice kChoices[] = {EngineChoice::kOpenssl, EngineChoice::kCpuCrypto};
-
-/// One for most tests; gone before EAL is.
-class Shared : public testing::Environment {
-  public:
-    static inline std::unique_ptr<Engines> engines;
-    void SetUp() override
-    {
-        auto result = Engines::create({.workers = 2, .max_sas = 64});
-        ASSERT_TRUE(result) << result.error().what;
-        engines = std::move(result).value();
-    }
-    void TearDown() override { engines.reset(); }
-};
-const testing::Environment* const kShared = testing::AddGlobalTestEnvironment(new Shared);
-
-Engines& engines()
-{
-    return *Shared::engines;
-}
-
-/// Null when the engine is not here, on machines without CPU crypto.
-sa::CipherContextPtr key(const EspSuite& suite, std::span<const uint8_t> keymat, bool esn, Direction direction,
-                         EngineChoice choice)
-{
-    auto keyed = engines().key(suite, keymat, esn, direction, choice);
-    if (keyed)
-        return std::move(keyed->context);
-    EXPECT_EQ(keyed.error().code, base::ErrorCode::kUnsupported) << keyed.error().what;
-    EXPECT_EQ(choice, EngineChoice::kCpuCrypto);
-    return nullptr;
-}
 
 std::vector<uint8_t> random_text(const EspSuite& suite, Random& random, uint32_t limit)
 {
@@ -90,13 +58,13 @@ TEST(Engines, SealOpensWithEveryOtherEngine)
                 for (const auto opener : kChoices) {
                     SCOPED_TRACE(suite.name() + (esn ? " esn" : ""));
                     const auto keymat = random.bytes(suite.layout().keymat_bytes());
-                    const auto seal = key(suite, keymat, esn, Direction::kOutbound, sealer);
-                    const auto open = key(suite, keymat, esn, Direction::kInbound, opener);
+                    const auto seal = key_with(sealer, suite, keymat, esn, Direction::kOutbound);
+                    const auto open = key_with(opener, suite, keymat, esn, Direction::kInbound);
                     if (seal == nullptr || open == nullptr)
                         continue;
                     EXPECT_EQ(seal->open, nullptr);
                     EXPECT_EQ(open->seal, nullptr);
-                    for (const size_t size : {1u, 2u, 7u, 16u, 31u, 64u}) {
+                    for (const size_t size : {1u, 2u, 7u, 9u, 17u, 31u, 63u, 64u}) {
                         std::vector<TestPacket> packets;
                         for (size_t i = 0; i < size; i++)
                             packets.emplace_back(suite, random_text(suite, random, i % 4 == 0 ? 9000 : 400),
@@ -120,7 +88,7 @@ TEST(Engines, EnciphersEverySuiteButGmacAndNull)
     for (const auto& suite : model::all_esp_suites())
         for (const auto choice : kChoices) {
             const auto keymat = random.bytes(suite.layout().keymat_bytes());
-            const auto seal = key(suite, keymat, false, Direction::kOutbound, choice);
+            const auto seal = key_with(choice, suite, keymat, false, Direction::kOutbound);
             if (seal == nullptr)
                 continue;
             std::vector<TestPacket> packets;
@@ -139,8 +107,8 @@ TEST(Engines, AFlippedBitFailsAloneInItsBurst)
             for (const auto choice : kChoices) {
                 SCOPED_TRACE(suite.name() + (esn ? " esn" : ""));
                 const auto keymat = random.bytes(suite.layout().keymat_bytes());
-                const auto seal = key(suite, keymat, esn, Direction::kOutbound, choice);
-                const auto open = key(suite, keymat, esn, Direction::kInbound, choice);
+                const auto seal = key_with(choice, suite, keymat, esn, Direction::kOutbound);
+                const auto open = key_with(choice, suite, keymat, esn, Direction::kInbound);
                 if (seal == nullptr || open == nullptr)
                     continue;
                 constexpr size_t kSize = 5;
@@ -169,7 +137,7 @@ TEST(Engines, ABurstOfForgeriesYieldsNothing)
     for (const auto& suite : model::all_esp_suites())
         for (const auto choice : kChoices) {
             const auto keymat = random.bytes(suite.layout().keymat_bytes());
-            const auto open = key(suite, keymat, false, Direction::kInbound, choice);
+            const auto open = key_with(choice, suite, keymat, false, Direction::kInbound);
             if (open == nullptr)
                 continue;
             std::vector<TestPacket> packets;
@@ -252,7 +220,7 @@ TEST(Engines, SessionsRunOutForCpuCryptoOnlyAndComeBack)
             }
             held.push_back(std::move(keyed->context));
         }
-        EXPECT_EQ(held.size(), 400u) << "200 of each device";
+        EXPECT_EQ(held.size(), 404u) << "200 of each device, and 2 the self test has left";
         const auto keyed = (*small)->key(suite, keymat, false, Direction::kInbound, EngineChoice::kAuto);
         ASSERT_TRUE(keyed) << "auto goes on without";
         EXPECT_STREQ(keyed->context->engine, "openssl");
@@ -264,8 +232,8 @@ TEST(Engines, ShareableContextsRunOnThreadsWithoutEal)
     Random random(6);
     for (const auto& suite : model::all_esp_suites()) {
         const auto keymat = random.bytes(suite.layout().keymat_bytes());
-        const auto seal = key(suite, keymat, false, Direction::kOutbound, EngineChoice::kCpuCrypto);
-        const auto open = key(suite, keymat, false, Direction::kInbound, EngineChoice::kCpuCrypto);
+        const auto seal = key_with(EngineChoice::kCpuCrypto, suite, keymat, false, Direction::kOutbound);
+        const auto open = key_with(EngineChoice::kCpuCrypto, suite, keymat, false, Direction::kInbound);
         if (seal == nullptr || open == nullptr)
             continue;
         EXPECT_EQ(seal->shareable, suite.encryption != Encryption::kAesCbc);
@@ -305,8 +273,8 @@ TEST(Engines, NoBurstAllocates)
             for (const auto choice : kChoices) {
                 SCOPED_TRACE(suite.name());
                 const auto keymat = random.bytes(suite.layout().keymat_bytes());
-                const auto seal = key(suite, keymat, esn, Direction::kOutbound, choice);
-                const auto open = key(suite, keymat, esn, Direction::kInbound, choice);
+                const auto seal = key_with(choice, suite, keymat, esn, Direction::kOutbound);
+                const auto open = key_with(choice, suite, keymat, esn, Direction::kInbound);
                 if (seal == nullptr || open == nullptr)
                     continue;
                 std::vector<TestPacket> packets;
@@ -332,6 +300,29 @@ TEST(Engines, NoBurstAllocates)
             }
 }
 
+TEST(Engines, APreparedThreadDoesNotAllocateAtItsFirstBurst)
+{
+    if (!test::can_count_allocations())
+        GTEST_SKIP() << "a sanitizer owns malloc";
+    Random random(9);
+    for (const auto& suite : model::all_esp_suites()) {
+        const auto keymat = random.bytes(suite.layout().keymat_bytes());
+        const auto seal = key_with(EngineChoice::kAuto, suite, keymat, false, Direction::kOutbound);
+        std::vector<TestPacket> packets;
+        for (size_t i = 0; i < 32; i++)
+            packets.emplace_back(suite, random_text(suite, random, 300), 0, random);
+        const auto burst = texts(packets);
+        std::thread([&seal, &burst] {
+            engines().prepare_thread();
+            const uint64_t before = test::allocations();
+            const uint64_t done = seal->seal(*seal, burst);
+            const uint64_t after = test::allocations();
+            EXPECT_EQ(done, all_of(32));
+            EXPECT_EQ(after, before);
+        }).join();
+    }
+}
+
 TEST(Engines, CbcIvsAreFreshAndUnpredictable)
 {
     Random random(8);
@@ -340,7 +331,7 @@ TEST(Engines, CbcIvsAreFreshAndUnpredictable)
     for (const auto choice : kChoices) {
         std::set<std::array<uint8_t, 16>> seen;
         for (int context = 0; context < 2; context++) {
-            const auto seal = key(suite, keymat, false, Direction::kOutbound, choice);
+            const auto seal = key_with(choice, suite, keymat, false, Direction::kOutbound);
             if (seal == nullptr)
                 continue;
             std::vector<TestPacket> packets;
