@@ -35,6 +35,7 @@ struct Context {
     Reader& reader;
     const Document& document;
     const Index& index;
+    std::string all_sas, inbound_sas, outbound_sas;  // hints, the same for every policy
 };
 
 std::string sas_hint(const Document& document, std::optional<model::Direction> direction)
@@ -55,8 +56,7 @@ const model::SaParams* resolve(const Context& context, const ParsedPolicy& polic
     const auto wanted = setting == "sa" ? model::Direction::kOutbound : model::Direction::kInbound;
     const auto found = context.index.find(name);
     if (found == context.index.end()) {
-        context.reader.error(policy.origin, setting, "no SA is named \"" + name + "\"",
-                             sas_hint(context.document, std::nullopt));
+        context.reader.error(policy.origin, setting, "no SA is named \"" + name + "\"", context.all_sas);
         return nullptr;
     }
     if (found->second->direction == wanted)
@@ -64,7 +64,7 @@ const model::SaParams* resolve(const Context& context, const ParsedPolicy& polic
     const bool wants_out = wanted == model::Direction::kOutbound;
     context.reader.error(policy.origin, setting, "SA \"" + name + "\" is " + (wants_out ? "inbound" : "outbound"),
                          (wants_out ? "inbound SAs belong in sa_in; " : "the outbound SA belongs in sa; ") +
-                             sas_hint(context.document, wanted));
+                             (wants_out ? context.outbound_sas : context.inbound_sas));
     return nullptr;
 }
 
@@ -91,7 +91,7 @@ const model::SaParams* check_outbound(const Context& context, const ParsedPolicy
     if (policy.origin.has("sa"))
         return resolve(context, policy, "sa", policy.value.outbound_sa);
     context.reader.warning(policy.origin, "sa", "the policy has no outbound SA: its packets are dropped",
-                           sas_hint(context.document, model::Direction::kOutbound));
+                           context.outbound_sas);
     return nullptr;
 }
 
@@ -101,7 +101,7 @@ void check_inbound(const Context& context, const ParsedPolicy& policy, const mod
         return;
     if (policy.value.inbound_sas.empty())
         context.reader.warning(policy.origin, "sa_in", "the policy has no inbound SA: no answer comes back through it",
-                               sas_hint(context.document, model::Direction::kInbound));
+                               context.inbound_sas);
     for (size_t i = 0; i < policy.value.inbound_sas.size(); i++) {
         const std::string setting = "sa_in.[" + std::to_string(i) + "]";
         const model::SaParams* in = resolve(context, policy, setting, policy.value.inbound_sas[i]);
@@ -185,10 +185,16 @@ void check_policies(Reader& reader, Document& document)
 {
     check_unique_names(reader, document.policies, [](const model::Policy& policy) { return policy.name; });
     const Index index = index_of(document);
+    const Context context{reader,
+                          document,
+                          index,
+                          sas_hint(document, std::nullopt),
+                          sas_hint(document, model::Direction::kInbound),
+                          sas_hint(document, model::Direction::kOutbound)};
     for (const auto& policy : document.policies) {
         report(reader, policy.origin, model::validate(policy.value), is_moot);
         if (!policy.origin.is_bad("action") && policy.value.action == model::Action::kProtect)
-            check_protect({reader, document, index}, policy);
+            check_protect(context, policy);
     }
     check_shadowed(reader, document);
     check_unused_sas(reader, document);
