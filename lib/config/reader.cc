@@ -149,7 +149,8 @@ std::string redact(std::string text)
         if (digits > kMaxShown && !address_like)
             out += "(hex digits not shown)";
         else
-            out.append(text, at, std::max<size_t>(end - at, 1));
+            for (const char c : std::string_view(text).substr(at, std::max<size_t>(end - at, 1)))
+                out += static_cast<unsigned char>(c) < ' ' || c == '\x7f' ? '?' : c;
         at = std::max(end, at + 1);
     }
     return out;

@@ -62,6 +62,7 @@ TEST(ConfigKeys, RedactionLeavesWhatIsNoKey)
           "2001:0db8:0000:0000:0000:0000:0000:0001 and fe80::1", "aes256gcm16 wants 36 bytes",
           "10.1.0.0/24, 10.2.0.0/24", "a feed added a dead face"})
         EXPECT_EQ(redact(text), text);
+    EXPECT_EQ(redact("a\nb\x1b[31m\x7f\xc3\xa9"), "a?b?[31m?\xc3\xa9");
     EXPECT_EQ(redact("x " + kMarker + " y"), "x (hex digits not shown) y");
 }
 
