@@ -26,8 +26,8 @@ struct Loaded {
 };
 
 /// Parses, checks each value, then what values say of each other (names, address families, next hops on a link).
-/// Unknown settings are errors with the nearest known name as hint. No key value ever appears in a Problem. @include
-/// works as in libconfig.
+/// Unknown settings are errors with the nearest known name as hint. No key value ever appears in a Problem, and
+/// libconfig never sees one. @include is relative to the folder of the including file. Threads: any; no state is kept.
 Loaded load_file(const std::string& path);
 /// The same from text; `name` stands for the file in problems.
 Loaded load_text(const std::string& text, const std::string& name);

@@ -57,7 +57,7 @@ struct Parsed {
     Origin origin;
 };
 
-/// A route whose port may have to be found, an SA whose copy_dscp depends on its direction.
+/// An SA, and what of it depends on settings that may come later in the group.
 struct SaDraft {
     model::SaParams sa;
     std::optional<bool> copies_outward;  // copy_dscp

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "model/findings_internal.h"
 #include "model/name.h"
 #include "net/headers.h"
 
@@ -141,18 +142,6 @@ Result<void> parse_brackets(std::string_view inside, TrafficSelector& selector)
     return {};
 }
 
-class Findings {
-  public:
-    void add(const std::string& field, const std::string& what, std::string hint = {})
-    {
-        errors_.push_back({ErrorCode::kInvalidArgument, field + ": " + what, std::move(hint)});
-    }
-    std::vector<Error> take() { return std::move(errors_); }
-
-  private:
-    std::vector<Error> errors_;
-};
-
 using Selectors = std::vector<TrafficSelector>;
 
 void check_each(const std::string& field, const Selectors& selectors, Findings& findings)
@@ -163,7 +152,7 @@ void check_each(const std::string& field, const Selectors& selectors, Findings& 
         const std::string item = field + ".[" + std::to_string(i) + "]";
         const TrafficSelector& selector = selectors[i];
         if (selector.prefix.length > net::address_bits(selector.prefix.family()))
-            findings.add(item, "its prefix is longer than its address");
+            findings.add(item, "its prefix is longer than its address", "IPv4 has 32 bits, IPv6 128");
         else if (selector.prefix != selector.prefix.network())
             findings.add(item, selector.prefix.to_string() + " has bits set after its prefix",
                          "write " + selector.prefix.network().to_string());

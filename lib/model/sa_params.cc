@@ -1,32 +1,19 @@
 #include "model/sa_params.h"
 
 #include "base/text.h"
+#include "model/findings_internal.h"
 #include "model/name.h"
 
 namespace ipsecgw::model {
 namespace {
 
 using base::Error;
-using base::ErrorCode;
 
 constexpr uint32_t kFirstFreeSpi = 256;    // RFC 4303 section 2.1: 0 to 255 are reserved
 constexpr uint16_t kMinReplayWindow = 32;  // RFC 4303 section 3.4.3
 constexpr uint16_t kMaxReplayWindow = 4096;
 constexpr uint8_t kMaxDscp = 63;                  // RFC 2474 section 3: six bits
 constexpr uint64_t kMaxSequence32 = 0xffff'ffff;  // RFC 4303 section 2.2
-
-/// Collects what is wrong; each message starts with the field.
-class Findings {
-  public:
-    void add(std::string_view field, const std::string& what, std::string hint = {})
-    {
-        errors_.push_back({ErrorCode::kInvalidArgument, std::string(field) + ": " + what, std::move(hint)});
-    }
-    std::vector<Error> take() { return std::move(errors_); }
-
-  private:
-    std::vector<Error> errors_;
-};
 
 /// "32 of key then 4 of salt (RFC 4106 section 8.1)"
 std::string describe_parts(const EspSuite& suite, const SuiteLayout& layout)
