@@ -50,6 +50,11 @@ struct TunnelHeader {
 /// Which software engine ciphers. kAuto takes the fastest that works and records which.
 enum class EngineChoice : uint8_t { kAuto, kCpuCrypto, kOpenssl };
 
+/// Who does the work of an SA, in swanctl.conf's words. kNo: software. kCrypto ("yes", "crypto"): the port ciphers. kFull ("full", "packet"): the
+/// port does it all. Both fail where the port cannot. kAuto: full, else crypto, else a look-aside device where configured, else
+/// software; never fails.
+enum class HwOffload : uint8_t { kNo, kCrypto, kFull, kAuto };
+
 struct SaParams {
     std::string name;                     // unique in its gateway
     Direction direction = Direction::kOutbound;
@@ -65,6 +70,7 @@ struct SaParams {
     TunnelHeader tunnel;
     uint16_t tfc_pad_to = 0;              // outbound tunnel: inner packets are padded to this many bytes; 0 is off
     Lifetime lifetime;
+    HwOffload hw_offload = HwOffload::kNo;
     EngineChoice engine = EngineChoice::kAuto;
     std::optional<uint16_t> worker;       // inbound: pin the owner; otherwise the least loaded
     uint64_t first_sequence = 1;          // outbound: next sequence number; resumes an SA, for tests of the end of life
