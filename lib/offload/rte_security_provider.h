@@ -1,0 +1,40 @@
+// The provider for ports with an rte_security context.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "offload/provider.h"
+
+namespace ipsecgw::offload {
+
+/// Threads: control. Outlives what it prepared.
+class RteSecurityProvider final : public Provider {
+ public:
+    /// Asks each port for a security context; a port without one is no error, prepare() says so for each SA that wants it.
+    static base::Result<std::unique_ptr<RteSecurityProvider>> create(std::span<const uint16_t> port_ids, uint32_t max_sessions,
+                                                                     int socket);
+
+    [[nodiscard]] std::string_view name() const noexcept override { return "rte_security"; }
+    base::Result<std::unique_ptr<Installed>> prepare(const model::SaParams& params, sa::OffloadKind kind, sa::SaTag tag,
+                                                     const Placement& placement) override;
+
+    /// For listings and the start log: "inline-crypto, full-protocol", or why none.
+    [[nodiscard]] std::string describe(uint16_t port_id) const;
+
+ private:
+    struct PortState {
+        std::unique_ptr<dpdk::SecurityContext> context;  // null: none
+        dpdk::FlowRule esp_rule;                         // ESP -> SECURITY, made for the first SA that has no rule of its own
+        bool asked_for_esp_rule = false;
+    };
+    class InstalledInbound;
+    class InstalledOutbound;
+
+    std::map<uint16_t, PortState> ports_;
+};
+
+}  // namespace ipsecgw::offload
