@@ -31,6 +31,13 @@ net::IpAddress address(const char* text)
     return take(net::IpAddress::parse(text));
 }
 
+/// Lets go of the crypto devices while EAL is still there.
+struct EngineHolder : testing::Environment {
+    static inline std::unique_ptr<esp::Engines> made;
+    void TearDown() override { made.reset(); }
+};
+[[maybe_unused]] const auto* const kHolder = testing::AddGlobalTestEnvironment(new EngineHolder);
+
 void put16(Bytes& bytes, size_t at, size_t value)
 {
     bytes[at] = static_cast<uint8_t>(value >> 8);
@@ -80,8 +87,9 @@ Bytes outer_header(const model::SaParams& params, size_t behind)
 
 esp::Engines& engines()
 {
-    static const std::unique_ptr<esp::Engines> made = take(esp::Engines::create({.workers = 4}));
-    return *made;
+    if (!EngineHolder::made)
+        EngineHolder::made = take(esp::Engines::create({.workers = 4}));
+    return *EngineHolder::made;
 }
 
 model::EspSuite suite(const char* proposal)
