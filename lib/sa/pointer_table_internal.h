@@ -32,7 +32,7 @@ class PointerTable {
 
     explicit PointerTable(dpdk::Reclaimer& reclaimer) : reclaimer_(reclaimer) {}
     /// No reader may be left.
-    ~PointerTable() { release(index_.load(std::memory_order_relaxed)); }
+    ~PointerTable() { release(current()); }
     PointerTable(const PointerTable&) = delete;
     PointerTable& operator=(const PointerTable&) = delete;
 
@@ -40,11 +40,10 @@ class PointerTable {
     template <class Matches>
     [[nodiscard]] Object* find(uint64_t hash, const Matches& matches) const noexcept
     {
-        const Index* index = index_.load(std::memory_order_acquire);
-        const Entry* entries = index->entries();
-        for (uint64_t i = hash >> index->shift;; i++) {
+        const Index index(index_.load(std::memory_order_acquire));
+        for (uint64_t i = index.home(hash);; i++) {
             // Acquire: whoever sees the pointer sees the object behind it.
-            const uint64_t entry = entries[i & index->mask].load(std::memory_order_acquire);
+            const uint64_t entry = index.at(i).load(std::memory_order_acquire);
             if (entry == kEmpty)
                 return nullptr;
             if (((entry ^ tag(hash)) & ~kPointerMask) == 0 && matches(*pointer(entry)))
@@ -54,15 +53,14 @@ class PointerTable {
 
     void prefetch(uint64_t hash) const noexcept
     {
-        const Index* index = index_.load(std::memory_order_acquire);
-        rte_prefetch0(index->entries() + (hash >> index->shift));
+        const Index index(index_.load(std::memory_order_acquire));
+        rte_prefetch0(&index.at(index.home(hash)));
     }
 
     /// Makes room for one more object; the only call that can fail. False: no memory, nothing changed.
     [[nodiscard]] bool reserve()
     {
-        const Index* index = index_.load(std::memory_order_relaxed);
-        if (index != nullptr && (live_ + erased_ + 1) * 2 <= index->mask + 1)
+        if ((live_ + erased_ + 1) * 2 <= capacity())
             return true;
         return rebuild(std::bit_ceil((live_ + 1) * 3));
     }
@@ -72,10 +70,10 @@ class PointerTable {
     {
         if ((reinterpret_cast<uintptr_t>(object) & ~kPointerMask) != 0)
             return false;
-        Index* index = index_.load(std::memory_order_relaxed);
+        const Index index = current();
         const uint64_t hash = Traits::hash(*object);
-        for (uint64_t i = hash >> index->shift;; i++) {
-            Entry& entry = index->entries()[i & index->mask];
+        for (uint64_t i = index.home(hash);; i++) {
+            Entry& entry = index.at(i);
             const uint64_t now = entry.load(std::memory_order_relaxed);
             if (now != kEmpty && now != kErased)
                 continue;
@@ -91,26 +89,25 @@ class PointerTable {
     {
         assert((reinterpret_cast<uintptr_t>(next) & ~kPointerMask) == 0);
         const uint64_t hash = Traits::hash(*old);
-        Index* index = index_.load(std::memory_order_relaxed);
-        index->entries()[position(*index, old, hash)].store(encode(next, hash), std::memory_order_release);
+        const Index index = current();
+        index.at(position(index, old, hash)).store(encode(next, hash), std::memory_order_release);
     }
 
     /// Unpublishes `object`, which is in the table.
     void erase(const Object* object) noexcept
     {
-        Index* index = index_.load(std::memory_order_relaxed);
-        Entry* entries = index->entries();
-        uint64_t i = position(*index, object, Traits::hash(*object));
+        const Index index = current();
+        uint64_t i = position(index, object, Traits::hash(*object));
         live_--;
-        if (entries[(i + 1) & index->mask].load(std::memory_order_relaxed) != kEmpty) {
-            entries[i].store(kErased, std::memory_order_release);
+        if (index.at(i + 1).load(std::memory_order_relaxed) != kEmpty) {
+            index.at(i).store(kErased, std::memory_order_release);
             erased_++;
             return;
         }
         // No probe goes on past this entry, so it, and the erased ones that end here, can be empty again.
-        entries[i].store(kEmpty, std::memory_order_release);
-        for (i = (i - 1) & index->mask; entries[i].load(std::memory_order_relaxed) == kErased; i = (i - 1) & index->mask) {
-            entries[i].store(kEmpty, std::memory_order_release);
+        index.at(i).store(kEmpty, std::memory_order_release);
+        while (index.at(--i).load(std::memory_order_relaxed) == kErased) {
+            index.at(i).store(kEmpty, std::memory_order_release);
             erased_--;
         }
     }
@@ -119,31 +116,41 @@ class PointerTable {
     template <class Visit>
     void for_each(Visit&& visit) const
     {
-        const Index* index = index_.load(std::memory_order_relaxed);
-        for (uint64_t i = 0; index != nullptr && i <= index->mask; i++)
-            if (const uint64_t entry = index->entries()[i].load(std::memory_order_relaxed); entry != kEmpty && entry != kErased)
+        const Index index = current();
+        for (uint64_t i = 0; i < index.count(); i++)
+            if (const uint64_t entry = index.at(i).load(std::memory_order_relaxed); entry != kEmpty && entry != kErased)
                 visit(*pointer(entry));
     }
 
     [[nodiscard]] uint64_t size() const noexcept { return live_; }
     /// Entries allocated.
-    [[nodiscard]] uint64_t capacity() const noexcept
-    {
-        const Index* index = index_.load(std::memory_order_relaxed);
-        return index == nullptr ? 0 : index->mask + 1;
-    }
+    [[nodiscard]] uint64_t capacity() const noexcept { return current().count(); }
 
  private:
     using Entry = std::atomic<uint64_t>;
 
-    // The entries follow it in memory.
-    struct alignas(RTE_CACHE_LINE_SIZE) Index {
-        uint64_t mask;   // entries - 1
-        uint32_t shift;  // 64 - log2(entries)
+    // A power of two of entries, in one word: they start on a cache line, so the low bits of their address hold the logarithm. A
+    // reader gets both with one load. Zero: none yet.
+    class Index {
+     public:
+        explicit Index(uintptr_t word) : word_(word) {}
+        Index(void* memory, uint64_t count) : word_(reinterpret_cast<uintptr_t>(memory) | static_cast<uintptr_t>(std::countr_zero(count)))
+        {
+        }
+        [[nodiscard]] uintptr_t word() const noexcept { return word_; }
+        [[nodiscard]] void* memory() const noexcept { return reinterpret_cast<void*>(word_ & ~kLogMask); }
+        [[nodiscard]] uint64_t count() const noexcept { return word_ == 0 ? 0 : uint64_t{1} << (word_ & kLogMask); }
+        [[nodiscard]] uint64_t home(uint64_t hash) const noexcept { return hash >> (64 - (word_ & kLogMask)); }
+        /// Positions wrap around.
+        [[nodiscard]] Entry& at(uint64_t i) const noexcept
+        {
+            return static_cast<Entry*>(memory())[i & ((uint64_t{1} << (word_ & kLogMask)) - 1)];
+        }
 
-        [[nodiscard]] Entry* entries() noexcept { return reinterpret_cast<Entry*>(this + 1); }
-        [[nodiscard]] const Entry* entries() const noexcept { return reinterpret_cast<const Entry*>(this + 1); }
-        static size_t bytes(uint64_t count) noexcept { return sizeof(Index) + count * sizeof(Entry); }
+     private:
+        static constexpr uintptr_t kLogMask = 63;
+        static_assert(RTE_CACHE_LINE_SIZE > kLogMask);
+        uintptr_t word_;
     };
 
     static constexpr uint64_t kEmpty = 0;
@@ -158,45 +165,43 @@ class PointerTable {
     }
     static Object* pointer(uint64_t entry) noexcept { return reinterpret_cast<Object*>(entry & kPointerMask); }
 
-    static uint64_t position(const Index& index, const Object* object, uint64_t hash) noexcept
+    [[nodiscard]] Index current() const noexcept { return Index(index_.load(std::memory_order_relaxed)); }
+
+    static uint64_t position(Index index, const Object* object, uint64_t hash) noexcept
     {
-        uint64_t i = hash >> index.shift;
-        while (index.entries()[i & index.mask].load(std::memory_order_relaxed) != encode(object, hash))
+        uint64_t i = index.home(hash);
+        while (index.at(i).load(std::memory_order_relaxed) != encode(object, hash))
             i++;
-        return i & index.mask;
+        return i;
     }
 
     bool rebuild(uint64_t count)
     {
         count = count < kMinEntries ? kMinEntries : count;
-        void* memory = allocate_sa_memory("pointer_table", Index::bytes(count), -1);
+        void* memory = allocate_sa_memory("pointer_table", count * sizeof(Entry), -1);
         if (memory == nullptr)
             return false;
-        auto* next = new (memory) Index{count - 1, static_cast<uint32_t>(64 - std::countr_zero(count))};
+        const Index next(memory, count);
         for (uint64_t i = 0; i < count; i++)
-            new (next->entries() + i) Entry(kEmpty);
+            new (&next.at(i)) Entry(kEmpty);
         for_each([next](const Object& object) {
             const uint64_t hash = Traits::hash(object);
-            uint64_t i = hash >> next->shift;
-            while (next->entries()[i & next->mask].load(std::memory_order_relaxed) != kEmpty)
+            uint64_t i = next.home(hash);
+            while (next.at(i).load(std::memory_order_relaxed) != kEmpty)
                 i++;
-            next->entries()[i & next->mask].store(encode(&object, hash), std::memory_order_relaxed);
+            next.at(i).store(encode(&object, hash), std::memory_order_relaxed);
         });
         erased_ = 0;
-        Index* old = index_.exchange(next, std::memory_order_acq_rel);
-        if (old != nullptr)
+        const Index old(index_.exchange(next.word(), std::memory_order_acq_rel));
+        if (old.word() != 0)
             reclaimer_.retire([old] { release(old); });
         return true;
     }
 
-    static void release(Index* index) noexcept
-    {
-        if (index != nullptr)
-            free_sa_memory(index, Index::bytes(index->mask + 1));
-    }
+    static void release(Index index) noexcept { free_sa_memory(index.memory(), index.count() * sizeof(Entry)); }
 
     // What readers load stands apart from what the writer counts.
-    alignas(RTE_CACHE_LINE_SIZE) std::atomic<Index*> index_{nullptr};
+    alignas(RTE_CACHE_LINE_SIZE) std::atomic<uintptr_t> index_{0};
     alignas(RTE_CACHE_LINE_SIZE) dpdk::Reclaimer& reclaimer_;
     uint64_t live_ = 0;
     uint64_t erased_ = 0;

@@ -1,6 +1,7 @@
 #include "sa/spd.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <functional>
 #include <map>
@@ -27,6 +28,10 @@ struct TupleView {
 };
 using TupleList = std::vector<TupleView>;
 
+// Tuples that are hashed together, and how many stay in the first-level cache anyway.
+constexpr size_t kAhead = 8;
+constexpr size_t kFew = 4;
+
 // One family. `list` is what readers see of `tuples`.
 struct TupleSpace {
     alignas(RTE_CACHE_LINE_SIZE) std::atomic<const TupleList*> list{new TupleList};
@@ -39,13 +44,24 @@ struct TupleSpace {
 
     [[nodiscard]] const PolicyEntry* match(const Flow& flow, RuleDirections direction) const noexcept
     {
+        const TupleList& views = *list.load(std::memory_order_acquire);
         const Rule* best = nullptr;
-        for (const TupleView& view : *list.load(std::memory_order_acquire)) {
-            if (best != nullptr && best->order.rank < view.best_rank)
-                break;
-            const Rule* rule = view.tuple->match(flow, direction);
-            if (rule != nullptr && (best == nullptr || rule->order < best->order))
-                best = rule;
+        for (size_t first = 0; first < views.size(); first += kAhead) {
+            const std::span group = std::span(views).subspan(first, std::min(kAhead, views.size() - first));
+            std::array<uint64_t, kAhead> hashes;
+            for (size_t i = 0; i < group.size(); i++)
+                hashes[i] = group[i].tuple->hash(flow);
+            // Whether a probe goes on depends on the memory it fetches, so the CPU cannot overlap probes by itself.
+            if (views.size() > kFew)
+                for (size_t i = 0; i < group.size(); i++)
+                    group[i].tuple->prefetch(hashes[i]);
+            for (size_t i = 0; i < group.size(); i++) {
+                if (best != nullptr && best->order.rank < group[i].best_rank)
+                    return best->entry;
+                const Rule* rule = group[i].tuple->match(flow, hashes[i], direction);
+                if (rule != nullptr && (best == nullptr || rule->order < best->order))
+                    best = rule;
+            }
         }
         return best != nullptr ? best->entry : nullptr;
     }

@@ -66,10 +66,11 @@ Tuple::~Tuple()
     buckets_.for_each([](const Bucket& bucket) { BucketDeleter()(&bucket); });
 }
 
-const Rule* Tuple::match(const Flow& flow, RuleDirections direction) const noexcept
+uint64_t Tuple::hash(const Flow& flow) const noexcept { return hash_of(masked(flow.words, mask_)); }
+
+const Rule* Tuple::match(const Flow& flow, uint64_t hash, RuleDirections direction) const noexcept
 {
-    const FlowWords key = masked(flow.words, mask_);
-    const Bucket* bucket = find(key, hash_of(key));
+    const Bucket* bucket = find(flow.words, hash);
     if (bucket == nullptr)
         return nullptr;
     for (const Rule& rule : bucket->rules())
@@ -78,9 +79,15 @@ const Rule* Tuple::match(const Flow& flow, RuleDirections direction) const noexc
     return nullptr;
 }
 
-const Bucket* Tuple::find(const FlowWords& key, uint64_t hash) const noexcept
+// The bucket of what is left of `words` under the mask.
+const Bucket* Tuple::find(const FlowWords& words, uint64_t hash) const noexcept
 {
-    return buckets_.find(hash, [&key](const Bucket& candidate) { return candidate.key == key; });
+    return buckets_.find(hash, [this, &words](const Bucket& bucket) {
+        uint64_t difference = 0;
+        for (size_t i = 0; i < words.size(); i++)
+            difference |= (words[i] & mask_[i]) ^ bucket.key[i];
+        return difference == 0;
+    });
 }
 
 bool Tuple::add(const FlowWords& key, const Rule& rule)

@@ -60,15 +60,18 @@ class Tuple {
     Tuple(const Tuple&) = delete;
     Tuple& operator=(const Tuple&) = delete;
 
+    /// Hash of a flow under this tuple's mask, for match().
+    [[nodiscard]] uint64_t hash(const Flow& flow) const noexcept;
+    /// Hints that match() with this hash follows.
+    void prefetch(uint64_t hash) const noexcept { buckets_.prefetch(hash); }
     /// The best rule of this tuple for a flow in one direction, or null.
-    [[nodiscard]] const Rule* match(const Flow& flow, RuleDirections direction) const noexcept;
+    [[nodiscard]] const Rule* match(const Flow& flow, uint64_t hash, RuleDirections direction) const noexcept;
 
     /// `key` is the selector's value under this tuple's mask. False: no memory, nothing changed.
     [[nodiscard]] bool add(const FlowWords& key, const Rule& rule);
     /// Takes out a rule that was added.
     void remove(const FlowWords& key, const Rule& rule);
 
-    [[nodiscard]] const FlowWords& mask() const noexcept { return mask_; }
     [[nodiscard]] bool empty() const noexcept { return ranks_.empty(); }
     /// Lowest rank among the rules; not for an empty tuple.
     [[nodiscard]] uint64_t best_rank() const noexcept { return ranks_.begin()->first; }
@@ -79,7 +82,7 @@ class Tuple {
         static uint64_t hash(const Bucket& bucket) noexcept { return bucket.hash; }
     };
 
-    [[nodiscard]] const Bucket* find(const FlowWords& key, uint64_t hash) const noexcept;
+    [[nodiscard]] const Bucket* find(const FlowWords& words, uint64_t hash) const noexcept;
 
     FlowWords mask_;
     dpdk::Reclaimer& reclaimer_;
