@@ -126,15 +126,15 @@ class Net:
 
     def losses(self):
         """Packets lost so far by reason."""
-        return {row["reason"]: row["packets"] for row in self.gateway.json("drops")["drops"] if row["packets"] and row["reason"] not in BENIGN}
+        return {reason: packets for reason, packets in self.counts().items() if reason not in BENIGN}
 
     def counts(self):
-        """All reasons, the benign ones too."""
-        return {row["reason"]: row["packets"] for row in self.gateway.json("drops")["drops"]}
+        """Every reason with packets, the benign ones too."""
+        return {row["reason"]: row["packets"] for row in self.gateway.json("drops") if row["packets"]}
 
     def sa(self, spi):
         """The listing's row of an SA."""
-        rows = self.gateway.json("sa", "show", f"{spi:#x}")["sas"]
+        rows = self.gateway.json("sa", "show", f"{spi:#x}")
         check(len(rows) == 1, f"{len(rows)} SAs with SPI {spi:#x}")
         return rows[0]
 

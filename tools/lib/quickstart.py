@@ -26,9 +26,9 @@ NOT_IP = "arp or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137)"
 ESP = "ip proto 50 or ip6 proto 50"
 
 PICTURE = """
-  host-a            gw-a                         gw-b            host-b
-  10.1.0.2 ---- 10.1.0.1  192.0.2.1 ==ESP== 192.0.2.2  10.2.0.1 ---- 10.2.0.2
-  2001:db8:1::2                                               2001:db8:2::2
+  host-a                 gw-a                            gw-b                host-b
+  10.1.0.2 ---- 10.1.0.1  198.51.100.1 ==ESP== 198.51.100.2  10.2.0.1 ---- 10.2.0.2
+  fd00:1::2 --- fd00:1::1                                    fd00:2::1 --- fd00:2::2
 """
 
 
@@ -56,11 +56,10 @@ def make_lab(the_lab, directory):
     the_lab.wire((host_a, "eth0"), (gw_a, "lan"))
     the_lab.wire((gw_a, "wan"), (gw_b, "wan"))
     the_lab.wire((gw_b, "lan"), (host_b, "eth0"))
-    for host, site in ((host_a, 1), (host_b, 2)):
-        host.ip("address", "add", f"10.{site}.0.2/24", "dev", "eth0")
-        host.ip("address", "add", f"2001:db8:{site}::2/64", "dev", "eth0", "nodad")
-        host.ip("route", "add", "default", "via", f"10.{site}.0.1")
-        host.ip("route", "add", "default", "via", f"2001:db8:{site}::1")
+    for host, addresses, routers in ((host_a, tunnel_pair.HOST_A, tunnel_pair.GATEWAY_A), (host_b, tunnel_pair.HOST_B, tunnel_pair.GATEWAY_B)):
+        for address, router in zip(addresses, routers):
+            host.ip("address", "add", address, "dev", "eth0", *(["nodad"] if ":" in address else []))
+            host.ip("route", "add", "default", "via", router)
     cpus = sorted(os.sched_getaffinity(0))
     pair = []
     for role, config, cpu in zip(("gw-a", "gw-b"), tunnel_pair.configs(the_lab.directory), (cpus[0], cpus[-1])):
@@ -69,6 +68,10 @@ def make_lab(the_lab, directory):
         print(f"{role}: " + " ".join(str(w) for w in gateway.command()))
         pair.append(gateway)
     return host_a, host_b, *pair
+
+
+def _address(with_length):
+    return with_length.split("/")[0]
 
 
 class Capture:
@@ -129,10 +132,10 @@ def demonstrate(the_lab, directory):
     esp = Capture(gw_b.ns, ESP, the_lab.directory / "esp.pcap")
     plain = Capture(gw_b.ns, f"not ({ESP}) and not ({NOT_IP})", the_lab.directory / "plaintext.pcap")
     step(f"{PINGS} pings from host-a to host-b, IPv4 and IPv6")
-    received, sent = ping(host_a, "10.2.0.2")
-    received6, sent6 = ping(host_a, "2001:db8:2::2")
+    received, sent = ping(host_a, _address(tunnel_pair.HOST_B[0]))
+    received6, sent6 = ping(host_a, _address(tunnel_pair.HOST_B[1]))
     step(f"TCP for {TCP_SECONDS} s")
-    rate = tcp(host_a, host_b, "10.2.0.2")
+    rate = tcp(host_a, host_b, _address(tunnel_pair.HOST_B[0]))
     print(f"{rate:.0f} Mbit/s")
     esp_packets, plain_packets = esp.count(), plain.count()
     step("gwctl sa show (gateway A)")
