@@ -56,18 +56,17 @@ class Endpoint:
         self.outer = outer
         self.esn = esn
         self.sequence = sequence      # next to send, 64 bits
-        self.nat_t = UDP(sport=nat_t[0], dport=nat_t[1]) if nat_t else None
+        self.nat_t = nat_t
         self.gmac = Gmac(keymat) if crypt == "GMAC" else None
         self.sa = SecurityAssociation(ESP, spi=spi, crypt_algo="NULL" if self.gmac else crypt, crypt_key=keymat[:cipher_bytes] or None,
-                                      auth_algo=auth, auth_key=keymat[cipher_bytes:] or None, tunnel_header=outer, nat_t_header=self.nat_t,
-                                      esn_en=esn)
+                                      auth_algo=auth, auth_key=keymat[cipher_bytes:] or None, tunnel_header=outer, esn_en=esn)
 
     def seal(self, packet, seq=None):
         """An IP packet to an IP packet with ESP."""
         seq = self._next() if seq is None else seq
         if self.gmac:
             return self._seal_plain(packet, seq, None, None)
-        return self.sa.encrypt(packet, seq_num=seq & 0xFFFFFFFF, esn=seq >> 32)
+        return self._in_udp(self.sa.encrypt(packet, seq_num=seq & 0xFFFFFFFF, esn=seq >> 32))
 
     def seal_odd(self, packet, *, padding=None, pad_length=None, next_header=None, seq=None):
         """Authentic, but with a trailer of the caller's choice (RFC 4303 section 2.4)."""
@@ -96,7 +95,13 @@ class Endpoint:
         else:
             esp = self.sa.crypt_algo.encrypt(self.sa, esp, self.sa.crypt_key, None, esn_en=self.esn, esn=seq >> 32)
             self.sa.auth_algo.sign(esp, self.sa.auth_key)
-        return _rebuilt(header, esp if self.nat_t is None else UDP(sport=self.nat_t.sport, dport=self.nat_t.dport, chksum=0) / bytes(esp))
+        return self._in_udp(_rebuilt(header, esp))
+
+    def _in_udp(self, packet):
+        """RFC 3948 section 2.1. scapy can do it too, but writes a wrong UDP length over IPv4."""
+        if self.nat_t is None:
+            return packet
+        return _rebuilt(packet, UDP(sport=self.nat_t[0], dport=self.nat_t[1], chksum=0) / bytes(packet[ESP]))
 
     def _iv(self, seq):
         return struct.pack("!Q", seq) if self.gmac else self.sa.crypt_algo.generate_iv()

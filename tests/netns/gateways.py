@@ -6,6 +6,7 @@ the peer, SA pair number n protects 10.2.n.0/24 and 2001:db8:2:n::/64.
 """
 
 import dataclasses
+import hashlib
 
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
@@ -36,10 +37,10 @@ class Pair:
     extra_in: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
-        # A fixed pattern, different for each SA, so that a mix-up of keys cannot go unnoticed.
+        # Different for each SA, so that a mix-up cannot go unnoticed, and the same in each run.
         length = esp.keymat_bytes(self.suite)
-        self.key_in = bytes((self.number * 16 + i) & 0xFF for i in range(length))
-        self.key_out = bytes((self.number * 16 + 128 + 3 * i) & 0xFF for i in range(length))
+        self.key_in = hashlib.shake_128(f"{self.name} in".encode()).digest(length)
+        self.key_out = hashlib.shake_128(f"{self.name} out".encode()).digest(length)
 
     @property
     def spi_in(self):               # of packets to the gateway
@@ -93,7 +94,7 @@ class Description:
             ],
             "routes": [{"prefix": prefix, "via": via} for prefix, via in
                        (("10.2.0.0/15", PEER4), ("10.4.0.0/14", PEER4), ("2001:db8:2::/48", PEER6), ("2001:db8:4::/48", PEER6))],
-            "neighbours": [] if self.dynamic_neighbours else [
+            "neighbours": None if self.dynamic_neighbours else [
                 {"address": HOST4, "mac": LAN_MAC, "port": "lan"}, {"address": HOST6, "mac": LAN_MAC, "port": "lan"},
                 {"address": PEER4, "mac": WAN_MAC, "port": "wan"}, {"address": PEER6, "mac": WAN_MAC, "port": "wan"},
             ],

@@ -203,7 +203,7 @@ class Gateway:
                 "--", "--config", self.config]
 
     def start(self, timeout=20):
-        with self.log.open("a", encoding="utf-8") as log:
+        with self.log.open("w", encoding="utf-8") as log:
             self.process = self.ns.start(*self.command(), log=log)
         until = time.monotonic() + timeout
         while True:

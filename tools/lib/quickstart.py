@@ -75,11 +75,14 @@ def _address(with_length):
 
 
 class Capture:
-    """tcpdump on the wire, seen from gateway B's end. The kernel filters, so a busy wire does not hide a leak."""
+    """tcpdump on one end of the wire between the gateways. The kernel filters, so a busy wire does not hide a leak.
+
+    Each end shows what arrives there: what a gateway sends passes by the taps of its own end (af_packet's queueing bypass).
+    """
 
     def __init__(self, ns, filter_, path):
         self.path = path
-        self.process = subprocess.Popen(ns.command("tcpdump", "-i", "wan", "-n", "-s", "128", "-B", "16384", "-U", "-Z", "root", "-w", path, filter_),
+        self.process = subprocess.Popen(ns.command("tcpdump", "-i", "wan", "-n", "-s", "128", "-B", "16384", "-U", "-Z", "root", "-Q", "in", "-w", path, filter_),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
         line = self.process.stderr.readline()     # "tcpdump: listening on wan, ..."
         if "listening" not in line:
@@ -129,15 +132,16 @@ def demonstrate(the_lab, directory):
     """Everything with traffic in it. Returns the last line and whether all of it is true."""
     step("two hosts, two gateways" + PICTURE)
     host_a, host_b, gw_a, gw_b = make_lab(the_lab, directory)
-    esp = Capture(gw_b.ns, ESP, the_lab.directory / "esp.pcap")
-    plain = Capture(gw_b.ns, f"not ({ESP}) and not ({NOT_IP})", the_lab.directory / "plaintext.pcap")
+    ends = {gateway.role: gateway.ns for gateway in (gw_a, gw_b)}
+    esp = [Capture(ns, ESP, the_lab.directory / f"esp-to-{role}.pcap") for role, ns in ends.items()]
+    plain = [Capture(ns, f"not ({ESP}) and not ({NOT_IP})", the_lab.directory / f"plaintext-to-{role}.pcap") for role, ns in ends.items()]
     step(f"{PINGS} pings from host-a to host-b, IPv4 and IPv6")
     received, sent = ping(host_a, _address(tunnel_pair.HOST_B[0]))
     received6, sent6 = ping(host_a, _address(tunnel_pair.HOST_B[1]))
     step(f"TCP for {TCP_SECONDS} s")
     rate = tcp(host_a, host_b, _address(tunnel_pair.HOST_B[0]))
     print(f"{rate:.0f} Mbit/s")
-    esp_packets, plain_packets = esp.count(), plain.count()
+    esp_packets, plain_packets = sum(c.count() for c in esp), sum(c.count() for c in plain)
     step("gwctl sa show (gateway A)")
     print(gw_a.ask("sa", "show").stdout.rstrip())
     step("gwctl drops (gateway A)")
@@ -149,7 +153,8 @@ def demonstrate(the_lab, directory):
     if received6 != PINGS:
         line += f"; IPv6 {received6}/{sent6} pings"
     if plain_packets:
-        print(f"--- on the wire\n{lab.sh('tcpdump', '-n', '-c', '10', '-r', plain.path, check=False).stdout.rstrip()}")
+        for capture in plain:
+            print(f"--- in clear on the wire\n{lab.sh('tcpdump', '-n', '-c', '10', '-r', capture.path, check=False).stdout.rstrip()}")
     if not good:
         for gateway in (gw_a, gw_b):
             print(f"--- {gateway.role}: drops\n{gateway.ask('drops', check=False).stdout}--- {gateway.role}: log\n"
