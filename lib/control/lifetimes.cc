@@ -9,11 +9,15 @@
 namespace ipsecgw::control {
 namespace {
 
+bool has_volume_limits(const model::Lifetime& l)
+{
+    return (l.soft_packets | l.hard_packets | l.soft_bytes | l.hard_bytes) != 0;
+}
+
 /// Has limits that workers count towards; without ESN the sequence numbers themselves are one (RFC 4303 section 3.3.3).
 bool is_counted(const SaRecord& sa)
 {
-    const model::Lifetime& l = sa.params.lifetime;
-    return (l.soft_packets | l.hard_packets | l.soft_bytes | l.hard_bytes) != 0 || (!sa.is_inbound() && !sa.params.esn);
+    return has_volume_limits(sa.params.lifetime) || (!sa.is_inbound() && !sa.params.esn);
 }
 
 /// "1000 packets" or "1000 bytes" when a limit is reached, else nothing.
@@ -96,6 +100,8 @@ void Lifetimes::tick_timers(uint64_t now_ns, std::vector<Expiry>& out)
 void Lifetimes::look(SaRecord& sa, std::vector<Expiry>& out)
 {
     const model::Lifetime& l = sa.params.lifetime;
+    if (!has_volume_limits(l) && !sa.is_exhausted())
+        return;  // the usual case, without the counters' cache lines
     const SaCounts counts = sa.counts();
     auto hard = reached(counts, l.hard_packets, l.hard_bytes);
     if (hard.empty() && sa.is_exhausted()) {

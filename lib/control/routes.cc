@@ -50,21 +50,24 @@ Routes::Routes(const worker::DataPlane& data) : data_(data)
 
 base::Result<uint16_t> Routes::port_for(const model::Route& route) const
 {
-    const auto found = std::find_if(data_.ports.begin(), data_.ports.end(),
-                                    [&](const worker::PortView& port) { return port.name == route.port; });
-    if (found == data_.ports.end())
+    const auto matches = [&](const worker::PortView& port) {
+        return route.port.empty() ? route.via && on_link(port, *route.via) : port.name == route.port;
+    };
+    const auto found = std::find_if(data_.ports.begin(), data_.ports.end(), matches);
+    if (found == data_.ports.end() && !route.port.empty())
         return bad_route(base::ErrorCode::kNotFound, route, "no port is named \"" + route.port + "\"", port_names(data_));
+    if (!route.via && route.port.empty())
+        return bad_route(base::ErrorCode::kInvalidArgument, route, "neither a next hop nor a port", port_names(data_));
     if (!route.via)
         return found->index;
+    const std::string via = "next hop " + route.via->to_string();
     if (route.via->family() != route.prefix.family())
-        return bad_route(base::ErrorCode::kInvalidArgument, route,
-                         "next hop " + route.via->to_string() + " is of the other address family", "");
+        return bad_route(base::ErrorCode::kInvalidArgument, route, via + " is of the other address family", "");
     if (is_ours(data_, *route.via))
-        return bad_route(base::ErrorCode::kInvalidArgument, route, "next hop " + route.via->to_string() + " is this gateway",
-                         "name the router on the link");
-    if (!on_link(*found, *route.via))
+        return bad_route(base::ErrorCode::kInvalidArgument, route, via + " is this gateway", "name the router on the link");
+    if (found == data_.ports.end() || !on_link(*found, *route.via))
         return bad_route(base::ErrorCode::kInvalidArgument, route,
-                         "next hop " + route.via->to_string() + " is not on the link of port " + route.port,
+                         via + (route.port.empty() ? " is on no port's link" : " is not on the link of port " + route.port),
                          "it must be within one of the port's own prefixes");
     return found->index;
 }
