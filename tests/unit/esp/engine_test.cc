@@ -3,16 +3,18 @@
 #include <algorithm>
 #include <array>
 #include <set>
+#include <string_view>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <rte_errno.h>
+#include <rte_cryptodev.h>
+#include <rte_dev.h>
 #include <rte_malloc.h>
+#include <rte_mempool.h>
 
 #include "esp/engine_self_test_internal.h"
 #include "support/allocations.h"
-#include "support/hex.h"
 #include "unit/esp/engine_packets.h"
 #include "unit/esp/shared_engines.h"
 
@@ -24,7 +26,6 @@ using model::Encryption;
 using model::EngineChoice;
 using model::EspSuite;
 using model::Integrity;
-using test::hex;
 using testing::HasSubstr;
 
 std::vector<uint8_t> random_text(const EspSuite& suite, Random& random, uint32_t limit)
@@ -200,6 +201,63 @@ TEST(Engines, TwoLiveInOneProcess)
     auto third = Engines::create({.max_sas = 4});
     ASSERT_TRUE(third);
     EXPECT_EQ((*third)->list()[0].reason, other[0].reason) << "the name is free again";
+}
+
+TEST(Engines, TakesADeviceThatEalMade)
+{
+    if (rte_cryptodev_driver_id_get("crypto_aesni_gcm") < 0)
+        GTEST_SKIP() << "no CPU crypto here";
+    ASSERT_EQ(rte_eal_hotplug_add("vdev", "crypto_aesni_gcm7", ""), 0);  // what --vdev does
+    for (int round = 0; round < 2; round++) {
+        auto taking = Engines::create({.max_sas = 4});
+        ASSERT_TRUE(taking);
+        EXPECT_THAT((*taking)->list()[0].reason, HasSubstr("device crypto_aesni_gcm7,")) << "and again when it is free";
+    }
+    EXPECT_GE(rte_cryptodev_get_dev_id("crypto_aesni_gcm7"), 0) << "not ours to remove";
+    ASSERT_EQ(rte_eal_hotplug_remove("vdev", "crypto_aesni_gcm7"), 0);
+}
+
+/// Times the bytes of `key` stand in a session pool.
+size_t count_in_sessions(std::span<const uint8_t> key)
+{
+    struct Search {
+        std::span<const uint8_t> key;
+        size_t found = 0;
+    } search{key};
+    rte_mempool_walk(
+        [](rte_mempool* pool, void* walking) {
+            if (!std::string_view(pool->name).starts_with("gw_sessions"))
+                return;
+            rte_mempool_obj_iter(
+                pool,
+                [](rte_mempool* of, void* argument, void* object, unsigned) {
+                    auto& in = *static_cast<Search*>(argument);
+                    const std::string_view memory(static_cast<const char*>(object), of->elt_size);
+                    const std::string_view wanted(reinterpret_cast<const char*>(in.key.data()), in.key.size());
+                    in.found += memory.find(wanted) != std::string_view::npos;
+                },
+                walking);
+        },
+        &search);
+    return search.found;
+}
+
+TEST(Engines, DestroyingAContextWipesItsSession)
+{
+    Random random(10);
+    for (const auto& suite : {EspSuite{Encryption::kAesGcm16, 128, Integrity::kNone},
+                              EspSuite{Encryption::kChaCha20Poly1305, 256, Integrity::kNone},
+                              EspSuite{Encryption::kAesCbc, 128, Integrity::kHmacSha256}}) {
+        // The first 16 bytes of an AES key are its first round key.
+        const auto keymat = random.bytes(suite.layout().keymat_bytes());
+        const auto key = std::span(keymat).first(16);
+        auto context = key_with(EngineChoice::kCpuCrypto, suite, keymat, false, Direction::kOutbound);
+        if (context == nullptr)
+            continue;
+        EXPECT_EQ(count_in_sessions(key), 1u) << suite.name();
+        context.reset();
+        EXPECT_EQ(count_in_sessions(key), 0u) << suite.name();
+    }
 }
 
 TEST(Engines, SessionsRunOutForCpuCryptoOnlyAndComeBack)
