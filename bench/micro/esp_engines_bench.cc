@@ -122,6 +122,18 @@ void add(const Case& what)
             bench->Args({size, burst});
 }
 
+/// Keying and destroying one context: what a rekey costs the control thread.
+void add_keying(const Engine& engine, const model::EspSuite& suite)
+{
+    benchmark::RegisterBenchmark(("key/" + engine.name + "/" + suite.name()).c_str(), [make = engine.make,
+                                                                                       suite](benchmark::State& state) {
+        const std::vector<uint8_t> keymat(suite.layout().keymat_bytes(), 0x42);
+        for (auto _ : state)
+            if (!make({suite, keymat, false, Direction::kOutbound}))
+                return state.SkipWithError("this engine does not do the suite");
+    })->MinTime(0.02);
+}
+
 bool start_eal(char* program)
 {
     std::vector<std::string> words = {program,
@@ -171,6 +183,9 @@ int main(int argc, char** argv)
             for (const auto direction : {Direction::kOutbound, Direction::kInbound})
                 for (const bool esn : {false, true})
                     add({&engine, suite, direction, esn});
+    for (const auto& suite : model::all_esp_suites())
+        for (const auto& engine : engines)
+            add_keying(engine, suite);
     benchmark::RunSpecifiedBenchmarks();
     benchmark::Shutdown();
     devices.clear();
