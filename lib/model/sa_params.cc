@@ -43,7 +43,7 @@ std::string_view keymat_source(const EspSuite& suite)
         case Encryption::kAesGcm16:
             return "RFC 4106 section 8.1";
         case Encryption::kAesGmac:
-            return "RFC 4543 section 5.1";
+            return "RFC 4543 section 5.4";
         case Encryption::kChaCha20Poly1305:
             return "RFC 7634 section 2";
     }

@@ -246,7 +246,7 @@ TEST(SaParams, AWrongKeymatLengthIsExplained)
         {"chacha20poly1305", 32,
          "keymat: chacha20poly1305 wants 36 bytes, 32 of key then 4 of salt (RFC 7634 section 2), got 32",
          "the salt is missing: append its 4 bytes"},
-        {"aes128gmac", 16, "keymat: aes128gmac wants 20 bytes, 16 of key then 4 of salt (RFC 4543 section 5.1), got 16",
+        {"aes128gmac", 16, "keymat: aes128gmac wants 20 bytes, 16 of key then 4 of salt (RFC 4543 section 5.4), got 16",
          "the salt is missing: append its 4 bytes"},
         {"null-sha512", 65, "keymat: null-sha512 wants 64 bytes, 64 of integrity key (RFC 4868 section 2.1.1), got 65",
          "make it with: openssl rand -hex 64"},
