@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "dpdk/qsbr.h"
+#include "esp/engine.h"
 #include "model/gateway.h"
 #include "net/address.h"
 #include "route/tables.h"
@@ -28,8 +29,8 @@ struct PortView {
     uint16_t mtu = 1500;
     std::vector<net::Prefix> addresses;  // ours on this port, link-local included
     uint16_t rx_queues = 1;              // queue q is polled by worker q % workers
-    uint16_t tx_queues =
-        1;  // worker w owns queue w; with fewer queues than workers, worker w hands its packets to worker w % tx_queues
+    /// Worker w owns queue w; with fewer queues than workers, worker w hands its packets to worker w % tx_queues.
+    uint16_t tx_queues = 1;
 };
 
 struct DataPlane {
@@ -40,10 +41,11 @@ struct DataPlane {
     route::Tables* tables = nullptr;
     dpdk::Qsbr* qsbr = nullptr;
     PuntQueue* punt = nullptr;
-    rte_mempool* pool = nullptr;  // for packets workers make: ICMP
+    rte_mempool* pool = nullptr;            // for packets workers make: ICMP
+    const esp::Engines* engines = nullptr;  // null: a worker's first packets pay for what its engines set up per thread
     bool icmp_errors = true;
-    uint32_t idle_sleep_us =
-        0;  // 0: poll without pause; otherwise sleep so long after 1,000 empty turns (shared machines)
+    /// 0: poll without pause; otherwise sleep so long after 1,000 empty turns (shared machines).
+    uint32_t idle_sleep_us = 0;
 };
 
 }  // namespace ipsecgw::worker

@@ -15,9 +15,12 @@ namespace {
 constexpr uint32_t kSpiBytes = 4;
 
 /// RFC 3948 section 2.2: in UDP an SPI of zero is the non-ESP marker, and ESP needs more than a keepalive's one byte.
+/// Never on IKE's own port, which has no marker.
 bool read_spi_in_udp(rte_mbuf* m) noexcept
 {
     const uint32_t udp_offset = m->l3_len;
+    if (info(m).flow.destination_port == net::kPortIke)
+        return false;
     if (m->pkt_len < udp_offset + sizeof(net::UdpHeader) + sizeof(net::EspHeader))
         return false;
     const auto* bytes = rte_pktmbuf_mtod_offset(m, const uint8_t*, udp_offset);

@@ -132,6 +132,8 @@ uint32_t Worker::turn() noexcept
 void Worker::run() noexcept
 {
     Context& context = *context_;
+    if (context.data.engines != nullptr)
+        context.data.engines->prepare_thread();
     context.data.qsbr->online(context.index);
     uint32_t idle = 0;
     while (!context.stopping.load(std::memory_order_relaxed)) {
