@@ -29,8 +29,13 @@ def is_resolution(frame):
     return ARP in frame or (IPv6 in frame and frame[IPv6].nh == 58 and 133 <= bytes(frame[IPv6].payload)[0] <= 137)
 
 
+def is_keepalive(frame):
+    """The gateway's own NAT keepalives (RFC 3948 section 2.3), which may appear on the unprotected wire at any time."""
+    return UDP in frame and frame[UDP].dport == 4500 and bytes(frame[UDP].payload)[:frame[UDP].len - 8] == b"\xff"
+
+
 def is_forwarded(frame):
-    return (IP in frame or IPv6 in frame) and not is_resolution(frame)
+    return (IP in frame or IPv6 in frame) and not is_resolution(frame) and not is_keepalive(frame)
 
 
 def layer3(frame):
