@@ -1,0 +1,19 @@
+#include "cli/control_source.h"
+
+namespace ipsecgw::cli {
+
+using namespace control;
+
+std::vector<SaStatus> ControlSource::list_sas(std::string_view after, size_t limit) const
+{
+    return plane_.list_sas(after, limit);
+}
+std::vector<SaStatus> ControlSource::find_sas(uint32_t spi) const { return plane_.find_sas(spi); }
+std::vector<PolicyStatus> ControlSource::list_policies() const { return plane_.list_policies(); }
+std::vector<PortStatus> ControlSource::list_ports() const { return plane_.list_ports(); }
+std::vector<RouteStatus> ControlSource::list_routes() const { return plane_.list_routes(); }
+std::vector<NeighbourRow> ControlSource::list_neighbours() const { return plane_.list_neighbours(); }
+std::vector<DropCount> ControlSource::drops() const { return plane_.drops(); }
+Stats ControlSource::stats() const { return plane_.stats(); }
+
+}  // namespace ipsecgw::cli

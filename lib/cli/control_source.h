@@ -1,0 +1,26 @@
+// The running gateway as a source of the front ends.
+#pragma once
+
+#include "cli/source.h"
+
+namespace ipsecgw::cli {
+
+/// `plane` outlives it.
+class ControlSource final : public Source {
+ public:
+    explicit ControlSource(const control::ControlPlane& plane) : plane_(plane) {}
+
+    [[nodiscard]] std::vector<control::SaStatus> list_sas(std::string_view after, size_t limit) const override;
+    [[nodiscard]] std::vector<control::SaStatus> find_sas(uint32_t spi) const override;
+    [[nodiscard]] std::vector<control::PolicyStatus> list_policies() const override;
+    [[nodiscard]] std::vector<control::PortStatus> list_ports() const override;
+    [[nodiscard]] std::vector<control::RouteStatus> list_routes() const override;
+    [[nodiscard]] std::vector<control::NeighbourRow> list_neighbours() const override;
+    [[nodiscard]] std::vector<control::DropCount> drops() const override;
+    [[nodiscard]] control::Stats stats() const override;
+
+ private:
+    const control::ControlPlane& plane_;
+};
+
+}  // namespace ipsecgw::cli

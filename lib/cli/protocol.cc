@@ -1,0 +1,173 @@
+#include "cli/protocol.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "base/text.h"
+
+namespace ipsecgw::cli {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+constexpr Argument kSaArguments[] = {
+    {"sa", Argument::Kind::kPosition, "[SPI|NAME]", "only SAs with this SPI (0x... or decimal) or name, in detail"}};
+constexpr Argument kPolicyArguments[] = {
+    {"policy", Argument::Kind::kPosition, "[ID|NAME]", "only the policy with this id or name, in detail"}};
+constexpr Argument kPortArguments[] = {{"port", Argument::Kind::kPosition, "[NAME]", "only this port, in detail"}};
+constexpr Argument kDropsArguments[] = {
+    {"all", Argument::Kind::kFlag, "[--all]", "reasons that have not happened, too"}};
+
+constexpr Command kCommands[] = {
+    {"sa show", Command::Shape::kList, "security associations with their counters", kSaArguments},
+    {"policy show", Command::Shape::kList, "policies in the order they are tried", kPolicyArguments},
+    {"port show", Command::Shape::kList, "ports: link, addresses, counters", kPortArguments},
+    {"route show", Command::Shape::kList, "routes", {}},
+    {"neigh show", Command::Shape::kList, "neighbours: who answers for which next hop", {}},
+    {"drops", Command::Shape::kList, "packets dropped, by reason", kDropsArguments},
+    {"stats", Command::Shape::kOne, "version, uptime, workers, engines, memory", {}},
+};
+
+template <class T>
+struct Word {
+    T value;
+    std::string_view text;
+};
+constexpr Word<Unit> kUnits[] = {{Unit::kText, "text"},   {Unit::kCount, "count"},     {Unit::kDecimal, "decimal"},
+                                 {Unit::kBytes, "bytes"}, {Unit::kSeconds, "seconds"}, {Unit::kFlag, "flag"},
+                                 {Unit::kList, "list"},   {Unit::kCounts, "counts"},   {Unit::kRows, "rows"}};
+constexpr Word<Shown> kShown[] = {
+    {Shown::kBoth, "both"}, {Shown::kTable, "table"}, {Shown::kDetail, "detail"}, {Shown::kNowhere, "nowhere"}};
+constexpr Word<ErrorCode> kCodes[] = {{ErrorCode::kInvalidArgument, "invalid-argument"},
+                                      {ErrorCode::kNotFound, "not-found"},
+                                      {ErrorCode::kAlreadyExists, "already-exists"},
+                                      {ErrorCode::kUnsupported, "unsupported"},
+                                      {ErrorCode::kResourceExhausted, "resource-exhausted"},
+                                      {ErrorCode::kPermissionDenied, "permission-denied"},
+                                      {ErrorCode::kUnavailable, "unavailable"},
+                                      {ErrorCode::kIo, "io"},
+                                      {ErrorCode::kInternal, "internal"}};
+
+template <class T, size_t N>
+std::string_view text_of(const Word<T> (&words)[N], T value)
+{
+    for (const auto& word : words)
+        if (word.value == value)
+            return word.text;
+    return "";
+}
+
+template <class T, size_t N>
+T value_of(const Word<T> (&words)[N], std::string_view text, T otherwise)
+{
+    for (const auto& word : words)
+        if (word.text == text)
+            return word.value;
+    return otherwise;
+}
+
+/// The string member, or nothing of it.
+std::string member(const Json& json, const char* name)
+{
+    const auto found = json.find(name);
+    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+}  // namespace
+
+std::span<const Command> commands() noexcept { return kCommands; }
+
+const Command* find_command(std::string_view name) noexcept
+{
+    for (const auto& command : kCommands)
+        if (command.name == name)
+            return &command;
+    return nullptr;
+}
+
+Error unknown_command(std::string_view name)
+{
+    name = name.substr(0, 64);
+    const std::string first(name.substr(0, name.find(' ')));
+    std::vector<std::string> names;
+    std::vector<std::string> same_start;
+    for (const auto& command : kCommands) {
+        names.emplace_back(command.name);
+        if (command.name.starts_with(first + " "))
+            same_start.emplace_back(command.name);
+    }
+    const std::string what = !same_start.empty() && name == first ? "\"" + first + "\" is not a whole command"
+                                                                  : "there is no command \"" + std::string(name) + "\"";
+    if (!same_start.empty())
+        return {ErrorCode::kInvalidArgument, what, "there is: " + base::join(same_start)};
+    const auto near = base::nearest(name, names);
+    return {ErrorCode::kInvalidArgument, what,
+            near ? "did you mean \"" + *near + "\"?" : "commands: " + base::join(names)};
+}
+
+Json to_json(const std::vector<Field>& fields)
+{
+    Json out = Json::array();
+    for (const auto& field : fields) {
+        Json row = {{"name", field.name},
+                    {"header", field.header},
+                    {"unit", text_of(kUnits, field.unit)},
+                    {"shown", text_of(kShown, field.shown)}};
+        if (!field.reason.empty())
+            row["reason"] = field.reason;
+        if (!field.fields.empty())
+            row["fields"] = to_json(field.fields);
+        out.push_back(std::move(row));
+    }
+    return out;
+}
+
+Result<std::vector<Field>> fields_from_json(const Json& json)
+{
+    const Error malformed = {ErrorCode::kInvalidArgument, "the field list is malformed",
+                             "gwctl and the gateway are of different versions"};
+    if (!json.is_array())
+        return malformed;
+    std::vector<Field> fields;
+    for (const auto& row : json) {
+        Field field;
+        field.name = member(row, "name");
+        field.header = member(row, "header");
+        field.unit = value_of(kUnits, member(row, "unit"), Unit::kText);
+        field.shown = value_of(kShown, member(row, "shown"), Shown::kBoth);
+        field.reason = member(row, "reason");
+        if (field.name.empty() || field.header.empty())
+            return malformed;
+        if (const auto nested = row.find("fields"); nested != row.end())
+            field.fields = GW_TRY(fields_from_json(*nested));
+        fields.push_back(std::move(field));
+    }
+    return fields;
+}
+
+Json to_json(const Error& error)
+{
+    Json out = {{"code", text_of(kCodes, error.code)}, {"what", error.what}};
+    if (!error.hint.empty())
+        out["hint"] = error.hint;
+    return out;
+}
+
+Error error_from_json(const Json& json)
+{
+    Error error;
+    error.code = value_of(kCodes, member(json, "code"), ErrorCode::kInternal);
+    error.what = member(json, "what");
+    error.hint = member(json, "hint");
+    if (error.what.empty())
+        error.what = "the gateway refused without saying why";
+    return error;
+}
+
+std::string to_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+}  // namespace ipsecgw::cli
