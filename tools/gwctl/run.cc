@@ -1,0 +1,114 @@
+#include "gwctl/run.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gwctl/client.h"
+#include "gwctl/render.h"
+
+namespace ipsecgw::gwctl {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+using cli::Field;
+using cli::Json;
+
+namespace {
+
+/// Takes the answer's lines and prints them in one of three ways.
+class Printer {
+ public:
+    Printer(const Invocation& invocation, std::FILE* out) : invocation_(invocation), out_(out) {}
+
+    Result<void> take(const Json& line)
+    {
+        if (const auto fields = line.find("fields"); fields != line.end()) {
+            fields_ = GW_TRY(cli::fields_from_json(*fields));
+            if (!shows_detail())
+                table_.emplace(fields_);
+            return {};
+        }
+        const auto row = line.find("row");
+        if (row == line.end() || !row->is_object() || (!invocation_.json && fields_.empty()))
+            return Error{ErrorCode::kUnavailable, "the gateway's answer has a line of an unknown form",
+                         "gwctl and the gateway are of different versions"};
+        if (invocation_.json)
+            print_json(*row);
+        else if (table_)
+            table_->add(*row);
+        else
+            write((count_ > 0 ? "\n" : "") + detail(fields_, *row));
+        count_++;
+        return {};
+    }
+    void finish()
+    {
+        if (invocation_.json && is_list())
+            write(count_ > 0 ? "\n]\n" : "[]\n");
+        else if (table_)
+            write(table_->text());
+    }
+
+ private:
+    [[nodiscard]] bool is_list() const { return invocation_.command->shape == cli::Command::Shape::kList; }
+    [[nodiscard]] bool shows_detail() const { return invocation_.json || invocation_.is_detailed || !is_list(); }
+    void print_json(const Json& row)
+    {
+        if (is_list())
+            write((count_ > 0 ? ",\n" : "[\n") + row.dump());
+        else
+            write(row.dump(2) + "\n");
+    }
+    void write(const std::string& text) { std::fwrite(text.data(), 1, text.size(), out_); }
+
+    const Invocation& invocation_;
+    std::FILE* out_;
+    std::vector<Field> fields_;
+    std::optional<Table> table_;
+    size_t count_ = 0;
+};
+
+}  // namespace
+
+void print(const Error& error, std::FILE* errors)
+{
+    const std::string hint = error.hint.empty() ? "" : " (" + error.hint + ")";
+    std::fprintf(errors, "gwctl: %s%s\n", error.what.c_str(), hint.c_str());
+}
+
+Exit run(const Invocation& invocation, std::FILE* out, std::FILE* errors)
+{
+    if (invocation.wants == Invocation::Wants::kHelp) {
+        std::fputs(help(invocation.command).c_str(), out);
+        return Exit::kOk;
+    }
+    if (invocation.wants == Invocation::Wants::kVersion) {
+        std::fputs("gwctl " IPSECGW_VERSION "\n", out);
+        return Exit::kOk;
+    }
+    auto client = Client::connect(invocation.socket);
+    if (!client) {
+        print(client.error(), errors);
+        return Exit::kNoGateway;
+    }
+    Json request = {{"command", invocation.command->name}, {"args", invocation.args}};
+    if (!invocation.json)
+        request["describe"] = true;
+    Printer printer(invocation, out);
+    const auto outcome = client->ask(request, [&](const Json& line) { return printer.take(line); });
+    if (!outcome || outcome->is_refused) {
+        std::fflush(out);
+        print(outcome ? outcome->refusal : outcome.error(), errors);
+        return outcome ? Exit::kRefused : Exit::kNoGateway;
+    }
+    printer.finish();
+    if (std::fflush(out) != 0 || std::ferror(out) != 0) {
+        print({ErrorCode::kIo, "cannot write the answer", ""}, errors);
+        return Exit::kRefused;
+    }
+    return Exit::kOk;
+}
+
+}  // namespace ipsecgw::gwctl
