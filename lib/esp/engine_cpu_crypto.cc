@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <iterator>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include <rte_cryptodev.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
+#include <rte_log.h>
 #include <rte_mempool.h>
 
 #include "base/secret_bytes.h"
@@ -148,6 +150,33 @@ void destroy_context(CipherContext* base) noexcept
     delete context;
 }
 
+/// While it lives, drivers do not announce what they do: creating two devices writes six lines that tell an operator
+/// nothing. A level that the operator has lowered or raised (--log-level) is left as it is.
+class QuietDrivers {
+  public:
+    QuietDrivers() noexcept
+    {
+        for (size_t i = 0; i < std::size(kTypes); i++) {
+            quieted_[i] = rte_log_get_level(kTypes[i]) == static_cast<int>(RTE_LOG_INFO);
+            if (quieted_[i])
+                rte_log_set_level(kTypes[i], RTE_LOG_NOTICE);
+        }
+    }
+    ~QuietDrivers()
+    {
+        for (size_t i = 0; i < std::size(kTypes); i++)
+            if (quieted_[i])
+                rte_log_set_level(kTypes[i], RTE_LOG_INFO);
+    }
+    QuietDrivers(const QuietDrivers&) = delete;
+    QuietDrivers& operator=(const QuietDrivers&) = delete;
+
+  private:
+    // The multi-buffer driver never registers a type of its own, so its lines are EAL's.
+    static constexpr uint32_t kTypes[] = {RTE_LOGTYPE_CRYPTODEV, RTE_LOGTYPE_EAL};
+    bool quieted_[std::size(kTypes)] = {};
+};
+
 /// Names of the devices made here: "crypto_aesni_gcm_gw0".
 constexpr const char* kOwnSuffix = "_gw";
 
@@ -231,6 +260,7 @@ CpuCryptoDevice::CpuCryptoDevice(uint8_t id, std::string name, bool created, con
 
 CpuCryptoDevice::~CpuCryptoDevice()
 {
+    const QuietDrivers quiet;
     rte_cryptodev_stop(id_);
     rte_cryptodev_close(id_);
     if (created_)
@@ -243,6 +273,7 @@ Result<std::unique_ptr<CpuCryptoDevice>> CpuCryptoDevice::open(const Options& op
     if (rte_cryptodev_driver_id_get(driver.c_str()) < 0)
         return Error{ErrorCode::kUnsupported, base::format("DPDK has no driver %s here", driver.c_str()),
                      "it is built for x86-64 only, in librte_crypto_ipsec_mb"};
+    const QuietDrivers quiet;
     std::unique_ptr<CpuCryptoDevice> device;
     if (const auto id = find_unused(driver)) {
         device.reset(new CpuCryptoDevice(*id, rte_cryptodev_name_get(*id), false, options));
