@@ -37,7 +37,7 @@ base::Result<InboundSaPtr> allocate_inbound(uint16_t replay_window, bool esn, in
     const size_t bytes = block_bytes(replay_window);
     auto* block = static_cast<uint8_t*>(allocate_sa_memory("inbound_sa", bytes, socket));
     if (block == nullptr)
-        return out_of_sa_memory("an inbound SA", bytes, socket);
+        return out_of_sa_memory("an inbound SA", socket);
     auto* sa = new (block) InboundSa{};
     sa->counters = new (block + kCountersOffset) SaCounters{};
     sa->flags = esn ? kSaEsn : 0;

@@ -35,7 +35,7 @@ base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> cipher
     const size_t bytes = block_bytes(workers);
     auto* block = static_cast<uint8_t*>(allocate_sa_memory("outbound_sa", bytes, socket));
     if (block == nullptr)
-        return out_of_sa_memory("an outbound SA", bytes, socket);
+        return out_of_sa_memory("an outbound SA", socket);
     auto* sa = new (block) OutboundSa{};
     sa->workers = workers;
     sa->counters = reinterpret_cast<SaCounters*>(block + kCountersOffset);

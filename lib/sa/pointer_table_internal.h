@@ -198,7 +198,8 @@ class PointerTable {
         return true;
     }
 
-    static void release(Index index) noexcept { free_sa_memory(index.memory(), index.count() * sizeof(Entry)); }
+    // Pointers are no secret: nothing to wipe.
+    static void release(Index index) noexcept { free_sa_memory(index.memory(), 0); }
 
     // What readers load stands apart from what the writer counts.
     alignas(RTE_CACHE_LINE_SIZE) std::atomic<uintptr_t> index_{0};

@@ -24,11 +24,11 @@ void free_sa_memory(void* memory, size_t bytes) noexcept
     rte_free(memory);
 }
 
-base::Error out_of_sa_memory(const char* what, size_t bytes, int socket)
+base::Error out_of_sa_memory(const char* what, int socket)
 {
     const std::string where = socket < 0 ? "" : base::format(" on NUMA node %d", socket);
-    return {base::ErrorCode::kResourceExhausted, base::format("no memory for %s: %zu bytes%s", what, bytes, where.c_str()),
-            "give EAL more memory (-m or --socket-mem, and huge pages to match), or use fewer SAs"};
+    return {base::ErrorCode::kResourceExhausted, base::format("no memory for %s%s", what, where.c_str()),
+            "give EAL more memory (-m or --socket-mem, and huge pages to match), or remove SAs and policies"};
 }
 
 }  // namespace ipsecgw::sa

@@ -1,6 +1,7 @@
 #include "sa/sad.h"
 
-#include <cstdlib>
+#include <sys/mman.h>
+
 #include <utility>
 #include <vector>
 
@@ -28,20 +29,23 @@ struct BySpi {
     static uint64_t hash(const InboundSa& sa) noexcept { return hash(sa.spi); }
 };
 
-// Owners by slot. The array is as large as it may become, but calloc leaves its pages unmapped until they are written.
+// Owners by slot. The array is as large as it may become; its pages take no memory before they are written.
 template <class Owner>
 class Slots {
  public:
     using Object = typename Owner::element_type;
 
-    explicit Slots(uint32_t capacity)
-        : objects_(static_cast<Object**>(std::calloc(capacity, sizeof(Object*)))), capacity_(capacity)
+    explicit Slots(uint32_t capacity) : capacity_(capacity)
     {
+        void* memory = mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        objects_ = memory == MAP_FAILED ? nullptr : static_cast<Object**>(memory);
     }
     ~Slots()
     {
         for (uint32_t slot = 0; slot < used_; slot++)
             Owner(objects_[slot]).reset();
+        if (allocated())
+            munmap(objects_, bytes());
     }
     Slots(const Slots&) = delete;
     Slots& operator=(const Slots&) = delete;
@@ -72,10 +76,9 @@ class Slots {
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
 
  private:
-    struct Free {
-        void operator()(Object** objects) const noexcept { std::free(objects); }
-    };
-    std::unique_ptr<Object*[], Free> objects_;
+    [[nodiscard]] size_t bytes() const noexcept { return capacity_ * sizeof(Object*); }
+
+    Object** objects_;
     std::vector<uint32_t> free_;
     uint32_t capacity_;
     uint32_t used_ = 0;  // slots below were used once
@@ -85,7 +88,7 @@ class Slots {
 Error full(const char* direction, uint32_t capacity)
 {
     return {ErrorCode::kResourceExhausted, format("the SAD is full: %u %s SAs", capacity, direction),
-            "remove SAs, or raise the maximum number of SAs"};
+            "remove SAs, or raise max_sas"};
 }
 
 }  // namespace
@@ -106,13 +109,13 @@ class Sad::Table {
 base::Result<std::unique_ptr<Sad>> Sad::create(uint32_t max_sas, dpdk::Reclaimer& reclaimer)
 {
     if (max_sas == 0)
-        return Error{ErrorCode::kInvalidArgument, "a SAD of no SAs", "the maximum number of SAs is 1 at least"};
+        return Error{ErrorCode::kInvalidArgument, "a SAD of no SAs", "max_sas is 1 at least"};
     auto table = std::make_unique<Table>(max_sas, reclaimer);
     if (!table->inbound.allocated() || !table->outbound.allocated())
         return Error{ErrorCode::kResourceExhausted, format("no memory for the slots of %u SAs", max_sas),
-                     "lower the maximum number of SAs"};
+                     "lower max_sas"};
     if (!table->by_spi.reserve())
-        return out_of_sa_memory("the index of the SAD", 0, -1);
+        return out_of_sa_memory("the index of the SAD", -1);
     return std::unique_ptr<Sad>(new Sad(std::move(table)));
 }
 
@@ -134,7 +137,7 @@ base::Result<InboundSa*> Sad::publish(InboundSaPtr sa)
     if (table_->inbound.full())
         return full("inbound", table_->inbound.capacity());
     if (!table_->by_spi.reserve())
-        return out_of_sa_memory("the index of the SAD", table_->by_spi.capacity() * 2 * sizeof(uint64_t), -1);
+        return out_of_sa_memory("the index of the SAD", -1);
     InboundSa* published = table_->inbound.put(std::move(sa));
     if (!table_->by_spi.insert(published)) {
         table_->inbound.take(published->slot);

@@ -242,7 +242,7 @@ base::Result<PolicyEntry*> Spd::add(const model::Policy& policy)
         table_->free_ids.push_back(table_->next_id++);
     stored->entry.id = table_->free_ids.back();
     if (!table_->insert(*stored))
-        return out_of_sa_memory("a policy", 0, -1);
+        return out_of_sa_memory("the index of the SPD", -1);
     table_->free_ids.pop_back();
     PolicyEntry* entry = &stored->entry;
     table_->policies.emplace(policy.name, std::move(stored));

@@ -69,7 +69,7 @@ constexpr Row kRows[] = {
      "The next hop does not answer ARP or neighbour discovery, or too many packets wait for it: look at its address, its link and the "
      "port's link."},
     {Drop::kTxFull, "tx-full", "The port could not take the packet: look at its link, its speed against the load, and pause frames."},
-    {Drop::kNoMbuf, "no-mbuf", "No packet buffer was free: raise the number of mbufs."},
+    {Drop::kNoMbuf, "no-mbuf", "No packet buffer was free: raise mbufs in the configuration."},
     {Drop::kPolicyDiscard, "policy-discard", "A discard policy matched: look at the policies' hits if this was not meant."},
     {Drop::kNoPolicy, "no-policy",
      "No policy matches, so the packet is discarded (RFC 4301 section 5.1): add a protect or bypass policy if it should pass."},
