@@ -65,7 +65,7 @@ class Builder:
         fresh = not (directory / "build.ninja").exists()
         if fresh and directory.exists():    # an interrupted set-up
             shutil.rmtree(directory)
-        command = ["meson", "setup", directory, self.root, *build.options] if fresh else ["meson", "configure", directory, *build.options]
+        command = ["meson", "setup", *([] if fresh else ["--reconfigure"]), directory, self.root, *build.options]
         done = process.run(command, self.log(name), timeout=300, env=build.env)
         if not done.ok:
             raise BuildError(f"meson {done.why()}", self.log(name))
@@ -107,10 +107,10 @@ class Builder:
         return sorted({str(pathlib.Path(f).relative_to(self.directory(name).resolve())) for f in files})
 
     def targets_under(self, name, folder):
-        """Ninja's names of the executables defined below a folder of the source."""
+        """Ninja's names of the programs and modules defined below a folder of the source."""
         out = []
         for target in self.introspect(name, "targets"):
             where = pathlib.Path(target["defined_in"]).relative_to(self.root)
-            if target["type"] == "executable" and str(where).startswith(folder + "/"):
+            if target["type"] in ("executable", "shared module") and str(where).startswith(folder + "/"):
                 out += [str(pathlib.Path(f).relative_to(self.directory(name).resolve())) for f in target["filename"]]
         return sorted(out)

@@ -26,6 +26,8 @@ tshark              | check | decrypts captured ESP: an independent oracle
 python3-scapy       | check | builds and opens ESP packets: an independent oracle
 clang               | check | the second compiler; address and undefined-behaviour sanitizers
 libclang-rt-14-dev  | check | clang's sanitizer run time
+dpdk                | check | dpdk-test: DPDK's own suite for ports that do IPsec themselves
+xz-utils            | check | unpacks DPDK's source package, which has the driver headers
 binutils            | check | objdump: looks for process-wide objects
 LIST
 }

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ SANITIZER_ENV = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
+QUICKSTART_OK = r"quickstart: ok: 20/20 pings, 0 lost, ESP packets [1-9]\d+, plaintext packets 0 on the wire, tcp [1-9]\d* Mbit/s"
 
 
 @dataclasses.dataclass
@@ -111,6 +113,35 @@ def _benchmarks(program, out, done):
     return tally.Tally(passed=len(rows) - len(bad), failed=len(bad), notes=[f"{program}: {b}" for b in bad])
 
 
+def driver_suite(context, suite):
+    """DPDK's own inline IPsec suite on the model port, a driver that wants headers only the source package has."""
+    log = context.log(suite)
+    headers = process.run([ROOT / "tools" / "driver-headers"], log, timeout=180)
+    if not headers.ok:
+        return tally.skip(f"no DPDK driver headers: {_last_line(log)}")
+    context.builder.compile("gcc", ["build.ninja"])
+    targets = context.builder.targets_under("gcc", "drivers")
+    if not targets:         # configured before the headers were there
+        context.builder.ready.discard("gcc")
+        context.builder.configure("gcc")
+        targets = context.builder.targets_under("gcc", "drivers")
+    context.builder.compile("gcc", targets)
+    done = process.run([ROOT / "tools" / "test-inline-suite", context.builder.directory("gcc")], log, timeout=suite.limit_s)
+    match = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", _last_line(log))
+    if match is None:
+        return tally.failure(f"{done.why()}: {_last_line(log)}")
+    counts = tally.Tally(*(int(n) for n in match.groups()))
+    if counts.skipped:
+        counts.notes.append(f"{counts.skipped} skipped: what the port does not offer; each with its reason in {log.relative_to(ROOT)}")
+    if not done.ok and counts.failed == 0:
+        counts.add(tally.failure(done.why()))
+    return counts
+
+
+def _last_line(log):
+    return (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""])[-1]
+
+
 def netns_suite(context, suite):
     """Gateways in namespaces, scapy and tshark as oracles."""
     runner = ROOT / "tests" / "netns" / "run"
@@ -130,10 +161,9 @@ def quickstart_suite(context, suite):
     """The README's first command, as a user runs it."""
     log = context.log(suite)
     done = process.run([ROOT / "tools" / "quickstart", "--name", f"test{os.getpid()}"], log, timeout=suite.limit_s)
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    if done.ok and lines[-1].startswith("quickstart: ok: 20/20 pings, 0 lost"):
+    if done.ok and re.fullmatch(QUICKSTART_OK, _last_line(log)):
         return tally.Tally(passed=1)
-    return tally.failure(f"{done.why()}: {lines[-1]}")
+    return tally.failure(f"{done.why()}: {_last_line(log)}")
 
 
 def _programs(context):
@@ -151,6 +181,7 @@ SUITES = (
     Suite("long", "10 million mutated packets, 100 million through one worker", meson_suite, 400, meson=("long",)),
     Suite("netns", "gateways in namespaces, scapy and tshark as oracles", netns_suite, 300, root=True, tools=("ip", "ethtool", "tcpdump", "tshark")),
     Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),
+    Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
     Suite("bench", "every micro benchmark runs", bench_suite, 200),
 )
 
