@@ -18,38 +18,61 @@
 
 namespace ipsecgw::esp {
 
-/// The flags that change which bytes are where. A burst function is stamped for each combination and chosen once per
-/// burst, so that header lengths are constants and the copies of headers are plain moves.
+/// The flags that change which bytes are where, and one more that says how the text is laid out. A burst function is
+/// stamped for each combination and chosen once per burst, so that header lengths are constants and the copies of
+/// headers are plain moves.
 inline constexpr uint8_t kShapeMask = sa::kSaTransport | sa::kSaUdp | sa::kSaOuterIpv6;
-inline constexpr uint32_t kShapeShift = 1;
-inline constexpr size_t kShapes = 8;
-static_assert(kShapeMask == (kShapes - 1) << kShapeShift,
+/// Set for SAs with the layout of AEADs and counter mode: an IV of 8 bytes, text aligned to 4. In the place of a flag
+/// that changes no layout.
+inline constexpr uint8_t kShapeCounterIv = 1 << 0;
+inline constexpr size_t kShapes = 16;
+static_assert((kShapeMask | kShapeCounterIv) == kShapes - 1,
               "the shape flags are adjacent: they index the burst functions");
+
+inline constexpr uint32_t kEspBytes = sizeof(net::EspHeader);
+inline constexpr uint32_t kTrailerBytes = sizeof(net::EspTrailer);
+inline constexpr uint32_t kCounterIvBytes = 8;
+inline constexpr uint32_t kCounterAlign = 4;
 
 template <uint8_t kFlags>
 struct Shape {
     static constexpr bool kTransport = (kFlags & sa::kSaTransport) != 0;
     static constexpr bool kUdp = (kFlags & sa::kSaUdp) != 0;
     static constexpr bool kIpv6 = (kFlags & sa::kSaOuterIpv6) != 0;
+    static constexpr bool kCounterIv = (kFlags & kShapeCounterIv) != 0;
     static constexpr uint32_t kUdpBytes = kUdp ? sizeof(net::UdpHeader) : 0;
     /// Without options and extension headers.
     static constexpr uint32_t kIpBytes = kIpv6 ? sizeof(net::Ipv6Header) : sizeof(net::Ipv4Header);
     static constexpr uint8_t kProtocol = kUdp ? net::kProtoUdp : net::kProtoEsp;
+
+    /// Constants where the shape knows them.
+    template <class Sa>
+    static constexpr uint32_t iv_bytes(const Sa& sa) noexcept
+    {
+        return kCounterIv ? kCounterIvBytes : sa.iv_bytes;
+    }
+    template <class Sa>
+    static constexpr uint32_t align_bytes(const Sa& sa) noexcept
+    {
+        return kCounterIv ? kCounterAlign : sa.align_bytes;
+    }
 };
 
-/// Calls `stamp.operator()<flags>()` for each shape, in the order of shape_index().
+/// One function per shape, in the order of shape_index(): `stamp.operator()<flags>()`.
 template <class Stamp>
 constexpr auto for_each_shape(Stamp stamp)
 {
     return [&]<size_t... kIndex>(std::index_sequence<kIndex...>)
     {
-        return std::array{stamp.template operator()<static_cast<uint8_t>(kIndex << kShapeShift)>()...};
+        return std::array{stamp.template operator()<static_cast<uint8_t>(kIndex)>()...};
     }
     (std::make_index_sequence<kShapes>());
 }
-constexpr size_t shape_index(uint8_t flags) noexcept
+template <class Sa>
+constexpr size_t shape_index(const Sa& sa) noexcept
 {
-    return (flags & kShapeMask) >> kShapeShift;
+    const bool counter_iv = sa.iv_bytes == kCounterIvBytes && sa.align_bytes == kCounterAlign;
+    return (sa.flags & kShapeMask) | (counter_iv ? kShapeCounterIv : 0);
 }
 
 constexpr telemetry::Drop kKeep = telemetry::Drop::kCount;  // no reason: the packet goes on

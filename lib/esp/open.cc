@@ -44,6 +44,11 @@ struct Budget {
     }
 };
 
+bool is_limited(const sa::InboundSa& sa) noexcept
+{
+    return (sa.hard_packets | sa.hard_bytes) != 0;
+}
+
 constexpr Drop reason_of(sa::Replay verdict) noexcept
 {
     return verdict == sa::Replay::kSeen ? Drop::kReplay : Drop::kTooOld;
@@ -103,8 +108,8 @@ struct Arrival {
 template <class S>
 uint32_t stage(const sa::InboundSa& sa, std::span<rte_mbuf*> burst, const Losses& losses, Staged& staged) noexcept
 {
-    const int32_t overhead = static_cast<int32_t>(sizeof(net::EspHeader)) + sa.iv_bytes + sa.icv_bytes;
-    const int32_t align = sa.align_bytes;
+    const auto overhead = static_cast<int32_t>(kEspBytes + S::iv_bytes(sa) + sa.icv_bytes);
+    const auto align = static_cast<int32_t>(S::align_bytes(sa));
     const bool esn = sa.is(sa::kSaEsn);
     const Arrival<S> arrival(sa);
     uint32_t kept = 0;
@@ -170,64 +175,93 @@ struct TosRules {
     }
 };
 
-void cut(rte_mbuf* m, uint32_t front, uint32_t bytes) noexcept
+/// What became of an authentic packet: its length, or why it is lost.
+struct Unwrapped {
+    uint32_t bytes;
+    Drop reason;
+};
+
+/// The packet is the `bytes` at `start`, in its buffer.
+Unwrapped start_at(rte_mbuf* m, const uint8_t* start, uint32_t bytes) noexcept
 {
-    m->data_off = static_cast<uint16_t>(m->data_off + front);
+    m->data_off = static_cast<uint16_t>(start - static_cast<const uint8_t*>(m->buf_addr));
     m->data_len = static_cast<uint16_t>(bytes);
     m->pkt_len = bytes;
+    return {bytes, kKeep};
 }
 
-/// Length of the inner packet from its own header, TFC padding behind it left out (RFC 4303 section 2.7); 0 when the
-/// header is not that of a packet which fits `room`. The checksum is the next router's and the host's to verify; it is
-/// only ever updated incrementally here, so a wrong one stays wrong.
-uint32_t inner_bytes(const uint8_t* ip, uint32_t room, uint8_t next_header) noexcept
+/// What the start of an inner packet says of it; `bytes` is 0 when it is not the start of a packet that fits.
+struct InnerPacket {
+    uint32_t bytes;  // by its own header: TFC padding lies behind (RFC 4303 section 2.7)
+    uint8_t tos;
+};
+
+[[gnu::cold, gnu::noinline]] InnerPacket read_ipv4_with_options(uint32_t word, uint32_t total, uint32_t room) noexcept
 {
-    if (next_header == net::kProtoIpv4) {
-        if (room < sizeof(net::Ipv4Header))
-            return 0;
-        const uint32_t header = (ip[0] & 0x0fu) * 4;
-        const uint32_t total = base::load_be16(ip + offsetof(net::Ipv4Header, total_length_be));
-        const bool fits = ip[0] >> 4 == 4 && header >= sizeof(net::Ipv4Header) && header <= total && total <= room;
-        return fits ? total : 0;
-    }
-    if (room < sizeof(net::Ipv6Header))
-        return 0;
+    const uint32_t header = (word & 0x0f) * 4;
+    const bool fits = (word & 0xf0) == 0x40 && header >= sizeof(net::Ipv4Header) && header <= total && total <= room;
+    return {fits ? total : 0, static_cast<uint8_t>(word >> 8)};
+}
+
+/// The IPv4 checksum is the next router's and the host's to verify; it is only ever updated incrementally here, so a
+/// wrong one stays wrong.
+InnerPacket read_ipv4(const uint8_t* ip, uint32_t room) noexcept
+{
+    uint32_t word;
+    std::memcpy(&word, ip, sizeof word);
+    const uint32_t total = base::swap_be16(static_cast<uint16_t>(word >> 16));
+    if ((word & 0xff) != 0x45) [[unlikely]]
+        return read_ipv4_with_options(word, total, room);
+    const bool fits = total >= sizeof(net::Ipv4Header) && total <= room;
+    return {fits ? total : 0, static_cast<uint8_t>(word >> 8)};
+}
+
+InnerPacket read_ipv6(const uint8_t* ip, uint32_t room) noexcept
+{
     const uint32_t total = sizeof(net::Ipv6Header) + base::load_be16(ip + offsetof(net::Ipv6Header, payload_length_be));
-    return ip[0] >> 4 == 6 && total <= room ? total : 0;
+    const bool fits = ip[0] >> 4 == 6 && total <= room;
+    return {fits ? total : 0, ipv6_traffic_class(ip)};
 }
 
-/// Tunnel mode: the inner packet becomes the packet (RFC 4301 section 5.2 step 4, 5.1.2 for the header fields).
-template <class S>
-Drop unwrap_tunnel(rte_mbuf* m, uint32_t front, uint32_t room, uint8_t next_header, TosRules rules) noexcept
+/// Brings the outer TOS to the inner header. False: the packet must be dropped.
+bool combine_tos(uint8_t* inner, uint8_t inner_tos, uint8_t outer_tos, TosRules rules) noexcept
 {
-    if (next_header != net::kProtoIpv4 && next_header != net::kProtoIpv6) [[unlikely]]
-        return next_header == net::kProtoNoNext ? Drop::kDummy : Drop::kInnerHeader;
+    if (rules.forbid(inner_tos, outer_tos))
+        return false;
+    const uint8_t tos = rules.apply(inner_tos, outer_tos);
+    if (tos != inner_tos)
+        inner[0] >> 4 == 4 ? set_ipv4_tos(inner, tos) : set_ipv6_traffic_class(inner, tos);
+    return true;
+}
+
+/// Tunnel mode: the inner packet becomes the packet (RFC 4301 section 5.2 step 4, 5.1.2 for the header fields). An IP
+/// header is read even where `room` is too small for one: trailer and ICV are behind it, and `room` refuses.
+template <class S>
+Unwrapped unwrap_tunnel(rte_mbuf* m, uint8_t* inner, uint32_t room, uint8_t next_header, TosRules rules) noexcept
+{
+    InnerPacket packet;
+    if (next_header == net::kProtoIpv4) [[likely]]
+        packet = read_ipv4(inner, room);
+    else if (next_header == net::kProtoIpv6)
+        packet = read_ipv6(inner, room);
+    else
+        return {0, next_header == net::kProtoNoNext ? Drop::kDummy : Drop::kInnerHeader};
+    if (packet.bytes == 0) [[unlikely]]
+        return {0, Drop::kInnerHeader};
     const auto* outer = rte_pktmbuf_mtod(m, const uint8_t*);
-    auto* inner = rte_pktmbuf_mtod_offset(m, uint8_t*, front);
-    const uint32_t bytes = inner_bytes(inner, room, next_header);
-    if (bytes == 0) [[unlikely]]
-        return Drop::kInnerHeader;
-    const bool ipv4 = next_header == net::kProtoIpv4;
     const uint8_t outer_tos = S::kIpv6 ? ipv6_traffic_class(outer) : outer[1];
-    const uint8_t inner_tos = ipv4 ? inner[1] : ipv6_traffic_class(inner);
-    if (outer_tos != inner_tos) {
-        if (rules.forbid(inner_tos, outer_tos)) [[unlikely]]
-            return Drop::kEcn;
-        const uint8_t tos = rules.apply(inner_tos, outer_tos);
-        if (tos != inner_tos)
-            ipv4 ? set_ipv4_tos(inner, tos) : set_ipv6_traffic_class(inner, tos);
-    }
-    cut(m, front, bytes);
-    return kKeep;
+    if (outer_tos != packet.tos && !combine_tos(inner, packet.tos, outer_tos, rules)) [[unlikely]]
+        return {0, Drop::kEcn};
+    return start_at(m, inner, packet.bytes);
 }
 
 /// Transport mode: the IP header moves up to the payload and says what it said before ESP went in (RFC 4303
 /// section 3.1.1).
 template <class S>
-Drop unwrap_transport(rte_mbuf* m, uint32_t front, uint32_t room, uint8_t next_header) noexcept
+Unwrapped unwrap_transport(rte_mbuf* m, uint8_t* payload, uint32_t room, uint8_t next_header) noexcept
 {
     if (next_header == net::kProtoNoNext) [[unlikely]]
-        return Drop::kDummy;  // RFC 4303 section 2.6, whatever the mode
+        return {0, Drop::kDummy};  // RFC 4303 section 2.6, whatever the mode
     auto* ip = rte_pktmbuf_mtod(m, uint8_t*);
     const uint32_t header = m->l3_len - S::kUdpBytes;
     const uint32_t bytes = header + room;
@@ -235,29 +269,26 @@ Drop unwrap_transport(rte_mbuf* m, uint32_t front, uint32_t room, uint8_t next_h
     if (S::kIpv6 && header != S::kIpBytes) [[unlikely]]
         field = last_next_header(ip, header);  // not null: the arrival check went the same way
     rewrite_ip<S>(ip, field, next_header, bytes);
-    const uint32_t removed = front - header;
-    move_header<S::kIpBytes>(ip + removed, ip, header);
+    move_header<S::kIpBytes>(payload - header, ip, header);
     m->l3_len = header & 0x1ff;  // the width of the field
-    cut(m, removed, bytes);
-    return kKeep;
+    return start_at(m, payload - header, bytes);
 }
 
 /// Trailer, then what is inside. The packet is authentic.
 template <class S>
-Drop unwrap(rte_mbuf* m, const sa::EspText& text, uint32_t iv_bytes, TosRules rules) noexcept
+[[gnu::always_inline]] inline Unwrapped unwrap(rte_mbuf* m, const sa::EspText& text, uint32_t iv_bytes,
+                                               TosRules rules) noexcept
 {
-    const uint32_t before_text = sizeof(net::EspHeader) + iv_bytes;
-    const uint8_t* trailer = text.esp + before_text + text.text_bytes - sizeof(net::EspTrailer);
-    const uint32_t pad_bytes = trailer[0];
-    const uint8_t next_header = trailer[1];
-    if (pad_bytes + sizeof(net::EspTrailer) > text.text_bytes || !padding_is_valid(trailer, pad_bytes)) [[unlikely]]
-        return Drop::kPad;
-    const uint32_t room = text.text_bytes - static_cast<uint32_t>(sizeof(net::EspTrailer)) - pad_bytes;
-    const uint32_t front = m->l3_len + before_text;
+    uint8_t* start = text.esp + kEspBytes + iv_bytes;
+    const Trailer trailer = read_trailer(start + text.text_bytes);
+    const uint32_t behind = trailer.pad_bytes + kTrailerBytes;
+    if (behind > text.text_bytes || !trailer.valid) [[unlikely]]
+        return {0, Drop::kPad};
+    const uint32_t room = text.text_bytes - behind;
     if constexpr (S::kTransport)
-        return unwrap_transport<S>(m, front, room, next_header);
+        return unwrap_transport<S>(m, start, room, trailer.next_header);
     else
-        return unwrap_tunnel<S>(m, front, room, next_header, rules);
+        return unwrap_tunnel<S>(m, start, room, trailer.next_header, rules);
 }
 
 /// Last pass: what the verdicts of the cipher, the window and the trailer leave.
@@ -265,8 +296,9 @@ template <class S>
 uint16_t finish(sa::InboundSa& sa, std::span<rte_mbuf*> candidates, const Losses& losses, const Staged& staged,
                 uint64_t authentic) noexcept
 {
-    const uint32_t iv_bytes = sa.iv_bytes;
+    const uint32_t iv_bytes = S::iv_bytes(sa);
     const TosRules rules(sa);
+    const bool limited = is_limited(sa);
     Budget budget(sa);
     uint64_t bytes = 0;
     uint16_t kept = 0;
@@ -282,14 +314,14 @@ uint16_t finish(sa::InboundSa& sa, std::span<rte_mbuf*> candidates, const Losses
             losses.add(m, reason_of(verdict));
             continue;
         }
-        Drop reason = unwrap<S>(m, staged.texts[i], iv_bytes, rules);
-        if (reason == kKeep && !budget.take(m->data_len)) [[unlikely]]
-            reason = Drop::kExpired;
-        if (reason != kKeep) [[unlikely]] {
-            losses.add(m, reason);
+        Unwrapped packet = unwrap<S>(m, staged.texts[i], iv_bytes, rules);
+        if (limited && packet.reason == kKeep && !budget.take(packet.bytes)) [[unlikely]]
+            packet.reason = Drop::kExpired;
+        if (packet.reason != kKeep) [[unlikely]] {
+            losses.add(m, packet.reason);
             continue;
         }
-        bytes += m->data_len;
+        bytes += packet.bytes;
         candidates[kept++] = m;
     }
     if (kept != 0) {
@@ -304,7 +336,7 @@ template <class S>
 uint16_t open_shape(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
     const Losses losses{*sa.counters, drops};
-    if ((sa.hard_packets | sa.hard_bytes) != 0) [[unlikely]] {
+    if (is_limited(sa)) [[unlikely]] {
         const Budget budget(sa);
         if (budget.packets == 0 || budget.bytes == 0) {
             losses.add(burst, Drop::kExpired);
@@ -326,7 +358,7 @@ constexpr auto kOpen = for_each_shape([]<uint8_t kFlags>() -> OpenFunction { ret
 
 uint16_t open_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
-    return kOpen[shape_index(sa.flags)](sa, burst, drops);
+    return kOpen[shape_index(sa)](sa, burst, drops);
 }
 
 }  // namespace ipsecgw::esp

@@ -36,7 +36,7 @@ inline uint64_t load_word(const uint8_t* p) noexcept
 [[nodiscard]] inline bool padding_is_valid(const uint8_t* end, uint32_t pad_bytes) noexcept
 {
     const uint64_t last = detail::load_word(end - 8);
-    if (pad_bytes < 8) [[likely]] {
+    if (pad_bytes < 8) {
         const uint64_t wanted = kPadBytes1To8 & ((uint64_t{1} << (8 * pad_bytes)) - 1);
         return (last >> 1 >> (63 - 8 * pad_bytes)) == wanted;
     }
@@ -46,14 +46,40 @@ inline uint64_t load_word(const uint8_t* p) noexcept
     return wrong == 0;
 }
 
-/// Writes `pad_bytes` (at most 15) of padding, the pad length and the next header at `at`. May write up to 7 bytes
-/// more, where the ICV (8 bytes at least in every suite) comes later.
+/// What the end of a decrypted text says.
+struct Trailer {
+    uint32_t pad_bytes;
+    uint8_t next_header;
+    bool valid;  // the padding is 1, 2, 3, ...; whether it fits the text is the caller's to see
+};
+
+/// Reads the trailer whose last byte is before `end`; see padding_is_valid(). With the padding of counter modes, one
+/// load.
+[[nodiscard]] inline Trailer read_trailer(const uint8_t* end) noexcept
+{
+    const uint64_t word = detail::load_word(end - 8);
+    const uint32_t pad_bytes = static_cast<uint8_t>(word >> 48);
+    const auto next_header = static_cast<uint8_t>(word >> 56);
+    if (pad_bytes > 6) [[unlikely]]
+        return {pad_bytes, next_header, padding_is_valid(end - 2, pad_bytes)};
+    const uint64_t wanted = kPadBytes1To8 & ((uint64_t{1} << (8 * pad_bytes)) - 1);
+    return {pad_bytes, next_header, (word << 16 >> 1 >> (63 - 8 * pad_bytes)) == wanted};
+}
+
+/// Writes `pad_bytes` (at most 6) of padding, the pad length and the next header at `at`, in one store of 8 bytes: it
+/// reaches up to 6 bytes into the place where the ICV (8 bytes at least in every suite) comes later.
+inline void write_short_trailer(uint8_t* at, uint32_t pad_bytes, uint8_t next_header) noexcept
+{
+    const uint64_t padding = kPadBytes1To8 & ((uint64_t{1} << (8 * pad_bytes)) - 1);
+    const uint64_t word = padding | (pad_bytes | static_cast<uint64_t>(next_header) << 8) << (8 * pad_bytes);
+    std::memcpy(at, &word, sizeof word);
+}
+
+/// The same for up to 15 bytes of padding; reaches up to 7 bytes further than the trailer.
 inline void write_trailer(uint8_t* at, uint32_t pad_bytes, uint8_t next_header) noexcept
 {
-    if (pad_bytes <= 6) [[likely]] {
-        const uint64_t padding = kPadBytes1To8 & ((uint64_t{1} << (8 * pad_bytes)) - 1);
-        const uint64_t word = padding | (pad_bytes | static_cast<uint64_t>(next_header) << 8) << (8 * pad_bytes);
-        std::memcpy(at, &word, sizeof word);
+    if (pad_bytes <= 6) {
+        write_short_trailer(at, pad_bytes, next_header);
         return;
     }
     const uint64_t words[2] = {detail::pad_word(0), detail::pad_word(8)};

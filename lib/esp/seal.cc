@@ -18,9 +18,6 @@ namespace {
 
 using telemetry::Drop;
 
-constexpr uint32_t kCounterIvBytes = 8;
-constexpr uint32_t kEspBytes = sizeof(net::EspHeader);
-constexpr uint32_t kTrailerBytes = sizeof(net::EspTrailer);
 // As little-endian words: the writer of the outer header works in those.
 constexpr uint32_t kDontFragmentWire = base::swap_be16(net::kIpv4DontFragment);
 constexpr uint32_t kFlowLabelWire = base::swap_be32(0x000fffff);
@@ -43,46 +40,54 @@ Reservation reserve(sa::OutboundSa& sa, uint32_t wanted) noexcept
     return {first, first <= last ? static_cast<uint32_t>(last - first + 1) : 0};
 }
 
-/// The fields of an SA that every packet needs, in registers: stores through the packet's bytes would make the compiler
+/// The ESP part of a packet of one SA. Fields are copied: stores through the packet's bytes would make the compiler
 /// read them from the SA again and again.
-struct Plan {
+template <class S>
+struct EspFramer {
     uint64_t iv_base;
     uint32_t spi_be;
     uint32_t iv_bytes;
     uint32_t icv_bytes;
     uint32_t align_mask;
 
-    explicit Plan(const sa::OutboundSa& sa) noexcept
+    explicit EspFramer(const sa::OutboundSa& sa) noexcept
         : iv_base(sa.iv_base),
           spi_be(base::swap_be32(sa.spi)),
-          iv_bytes(sa.iv_bytes),
+          iv_bytes(S::iv_bytes(sa)),
           icv_bytes(sa.icv_bytes),
-          align_mask(sa.align_bytes - 1u)
+          align_mask(S::align_bytes(sa) - 1)
     {
     }
+    /// ESP header and IV.
+    [[nodiscard]] uint32_t bytes_before() const noexcept { return kEspBytes + iv_bytes; }
     /// Padding that makes text and trailer a multiple of the alignment (RFC 4303 section 2.4).
     [[nodiscard]] uint32_t pad_bytes(uint32_t text_bytes) const noexcept
     {
         return (0u - text_bytes - kTrailerBytes) & align_mask;
     }
+    /// Padding, trailer and ICV.
     [[nodiscard]] uint32_t bytes_behind(uint32_t text_bytes) const noexcept
     {
         return pad_bytes(text_bytes) + kTrailerBytes + icv_bytes;
     }
+    /// ESP header and IV at `esp`, trailer behind the `text_bytes` of text; describes it to the cipher.
+    [[gnu::always_inline]] sa::EspText frame(uint8_t* esp, uint32_t text_bytes, uint8_t next_header,
+                                             uint64_t sequence) const noexcept
+    {
+        const uint64_t header = spi_be | static_cast<uint64_t>(base::swap_be32(static_cast<uint32_t>(sequence))) << 32;
+        std::memcpy(esp, &header, sizeof header);
+        // A CBC context draws its own IV, which must be unpredictable; NULL has none.
+        if constexpr (S::kCounterIv)
+            base::store_be64(esp + sizeof header, iv_base + sequence);
+        const uint32_t pad = pad_bytes(text_bytes);
+        uint8_t* trailer = esp + bytes_before() + text_bytes;
+        if constexpr (S::kCounterIv)
+            write_short_trailer(trailer, pad, next_header);
+        else
+            write_trailer(trailer, pad, next_header);
+        return {esp, text_bytes + pad + kTrailerBytes, static_cast<uint32_t>(sequence >> 32)};
+    }
 };
-
-/// ESP header and IV at `esp`, trailer behind the `text_bytes` of text; describes it to the cipher.
-sa::EspText frame(uint8_t* esp, uint32_t text_bytes, uint8_t next_header, uint64_t sequence, const Plan& plan) noexcept
-{
-    const net::EspHeader header = {plan.spi_be, base::swap_be32(static_cast<uint32_t>(sequence))};
-    std::memcpy(esp, &header, sizeof header);
-    // A CBC context draws its own IV, which must be unpredictable; NULL has none.
-    if (plan.iv_bytes == kCounterIvBytes) [[likely]]
-        base::store_be64(esp + sizeof header, plan.iv_base + sequence);
-    const uint32_t pad = plan.pad_bytes(text_bytes);
-    write_trailer(esp + sizeof header + plan.iv_bytes + text_bytes, pad, next_header);
-    return {esp, text_bytes + pad + kTrailerBytes, static_cast<uint32_t>(sequence >> 32)};
-}
 
 /// Makes the packet `front` bytes longer in front and `bytes` long in all. False when its buffer is too small.
 bool grow(rte_mbuf* m, uint32_t front, uint32_t bytes) noexcept
@@ -101,7 +106,7 @@ template <class S>
 class TunnelFramer {
   public:
     explicit TunnelFramer(const sa::OutboundSa& sa) noexcept
-        : plan_(sa),
+        : esp_(sa),
           outer_(sa),
           tfc_pad_to_(sa.tfc_pad_to),
           tos_copied_((sa.is(sa::kSaCopyDscp) ? kDscpMask : 0u) | (sa.is(sa::kSaEcn) ? kEcnMask : 0u)),
@@ -119,15 +124,15 @@ class TunnelFramer {
         const uint8_t next_header = read(ip, inner_bytes, fields);
         if (next_header == 0) [[unlikely]]
             return Drop::kInnerHeader;
-        const uint32_t front = OuterWriter<S>::kBytes + kEspBytes + plan_.iv_bytes;
+        const uint32_t front = OuterWriter<S>::kBytes + esp_.bytes_before();
         const uint32_t text_bytes = std::max(inner_bytes, tfc_pad_to_);
-        const uint32_t bytes = front + text_bytes + plan_.bytes_behind(text_bytes);
+        const uint32_t bytes = front + text_bytes + esp_.bytes_behind(text_bytes);
         if (!grow(m, front, bytes)) [[unlikely]]
             return Drop::kNoRoomInMbuf;
         if (text_bytes != inner_bytes) [[unlikely]]
             std::memset(ip + inner_bytes, 0, text_bytes - inner_bytes);  // TFC padding, RFC 4303 section 2.7
         outer_.write(ip - front, bytes, fields, sequence);
-        text = frame(ip - front + OuterWriter<S>::kBytes, text_bytes, next_header, sequence, plan_);
+        text = esp_.frame(ip - front + OuterWriter<S>::kBytes, text_bytes, next_header, sequence);
         return kKeep;
     }
 
@@ -152,7 +157,7 @@ class TunnelFramer {
         return 0;
     }
 
-    Plan plan_;
+    EspFramer<S> esp_;
     OuterWriter<S> outer_;
     uint32_t tfc_pad_to_;
     uint32_t tos_copied_;  // mask of inner TOS bits
@@ -182,7 +187,7 @@ uint8_t* protocol_field(uint8_t* ip, uint32_t header, uint32_t bytes) noexcept
 template <class S>
 class TransportFramer {
   public:
-    explicit TransportFramer(const sa::OutboundSa& sa) noexcept : plan_(sa)
+    explicit TransportFramer(const sa::OutboundSa& sa) noexcept : esp_(sa)
     {
         if constexpr (S::kUdp)
             std::memcpy(&udp_, sa.outer, sizeof udp_);
@@ -196,9 +201,9 @@ class TransportFramer {
         uint8_t* protocol = protocol_field<S>(ip, header, inner_bytes);
         if (protocol == nullptr) [[unlikely]]
             return Drop::kInnerHeader;
-        const uint32_t front = S::kUdpBytes + kEspBytes + plan_.iv_bytes;
+        const uint32_t front = S::kUdpBytes + esp_.bytes_before();
         const uint32_t text_bytes = inner_bytes - header;
-        const uint32_t bytes = front + inner_bytes + plan_.bytes_behind(text_bytes);
+        const uint32_t bytes = front + inner_bytes + esp_.bytes_behind(text_bytes);
         if (!grow(m, front, bytes)) [[unlikely]]
             return Drop::kNoRoomInMbuf;
         const uint8_t next_header = *protocol;
@@ -210,12 +215,12 @@ class TransportFramer {
             udp.length_be = base::swap_be16(static_cast<uint16_t>(bytes - header));
             std::memcpy(start + header, &udp, sizeof udp);
         }
-        text = frame(start + header + S::kUdpBytes, text_bytes, next_header, sequence, plan_);
+        text = esp_.frame(start + header + S::kUdpBytes, text_bytes, next_header, sequence);
         return kKeep;
     }
 
   private:
-    Plan plan_;
+    EspFramer<S> esp_;
     net::UdpHeader udp_ = {};
 };
 
@@ -322,7 +327,7 @@ uint16_t seal_burst(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
 {
     if (burst.empty())
         return 0;
-    return kSeal[shape_index(sa.flags)](sa, worker, burst, drops);
+    return kSeal[shape_index(sa)](sa, worker, burst, drops);
 }
 
 }  // namespace ipsecgw::esp

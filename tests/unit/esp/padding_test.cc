@@ -44,6 +44,24 @@ TEST(Padding, LooksAtNothingBeforeThePadding)
     }
 }
 
+TEST(Padding, ReadsTrailersOfEveryLength)
+{
+    for (uint32_t pad = 0; pad <= 255; ++pad) {
+        auto bytes = padded(pad);
+        bytes.push_back(static_cast<uint8_t>(pad));
+        bytes.push_back(41);
+        const Trailer good = read_trailer(bytes.data() + bytes.size());
+        EXPECT_EQ(good.pad_bytes, pad);
+        EXPECT_EQ(good.next_header, 41);
+        EXPECT_TRUE(good.valid) << pad;
+        for (uint32_t at = 0; at < pad; ++at) {
+            auto bad = bytes;
+            bad[16 + at] ^= 1;
+            EXPECT_FALSE(read_trailer(bad.data() + bad.size()).valid) << pad << " at " << at;
+        }
+    }
+}
+
 TEST(Padding, WritesTrailersThatVerify)
 {
     for (uint32_t pad = 0; pad <= 15; ++pad) {
