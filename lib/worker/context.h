@@ -62,7 +62,8 @@ struct Route {
 
 struct RouteMemo {
     bool valid = false;  // cleared at each turn, so that it never outlives a grace period
-    net::IpAddress destination;
+    net::Family family = net::Family::kIpv4;
+    std::array<uint64_t, 2> destination{};  // as words: compared for each packet
     Route route;
 };
 
@@ -170,6 +171,8 @@ void deliver_opened(Context& context, rte_mbuf* m) noexcept;
 // ----------------------------------------------------------------------------------------------------------------------------
 
 Route route_to(Context& context, const net::IpAddress& destination) noexcept;
+/// The same for a flow's destination.
+Route route_to(Context& context, const sa::FlowKey& flow) noexcept;
 /// To a neighbour: link-local addresses mean nothing without their port.
 Route on_link(Context& context, const PortView& port, const net::IpAddress& neighbour) noexcept;
 net::IpAddress destination_of(const sa::FlowKey& flow) noexcept;

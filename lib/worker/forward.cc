@@ -32,27 +32,47 @@ uint16_t ether_type_be(rte_mbuf* m) noexcept
     return base::swap_be16(ipv4 ? net::kEtherTypeIpv4 : net::kEtherTypeIpv6);
 }
 
+net::IpAddress address_of(net::Family family, const uint8_t* bytes) noexcept
+{
+    return family == net::Family::kIpv4 ? net::IpAddress::v4(bytes) : net::IpAddress::v6(bytes);
+}
+
+Route look_up(Context& context, const net::IpAddress& destination) noexcept
+{
+    const route::NextHop* next_hop = context.data.tables->fib().lookup(destination);
+    if (next_hop == nullptr || next_hop->port >= context.ports.size())
+        return {};
+    return on_link(context, context.port(next_hop->port), next_hop->gateway ? *next_hop->gateway : destination);
+}
+
+/// `bytes` as in a FlowKey: 16, IPv4 in the first four.
+Route recall_or_look_up(Context& context, net::Family family, const uint8_t* bytes) noexcept
+{
+    RouteMemo& memo = context.memo;
+    std::array<uint64_t, 2> words;
+    std::memcpy(words.data(), bytes, sizeof words);
+    if (!memo.valid || memo.destination != words || memo.family != family) {
+        memo = {true, family, words, {}};
+        memo.route = look_up(context, address_of(family, bytes));
+    }
+    return memo.route;
+}
+
 }  // namespace
 
 net::IpAddress destination_of(const sa::FlowKey& flow) noexcept
 {
-    return flow.family == net::Family::kIpv4 ? net::IpAddress::v4(flow.destination)
-                                             : net::IpAddress::v6(flow.destination);
+    return address_of(flow.family, flow.destination);
 }
 
 Route route_to(Context& context, const net::IpAddress& destination) noexcept
 {
-    RouteMemo& memo = context.memo;
-    if (memo.valid && memo.destination == destination)
-        return memo.route;
-    memo.destination = destination;
-    memo.route = {};
-    memo.valid = true;
-    const route::NextHop* next_hop = context.data.tables->fib().lookup(destination);
-    if (next_hop == nullptr || next_hop->port >= context.ports.size())
-        return memo.route;
-    memo.route = on_link(context, context.port(next_hop->port), next_hop->gateway ? *next_hop->gateway : destination);
-    return memo.route;
+    return recall_or_look_up(context, destination.family(), destination.data());
+}
+
+Route route_to(Context& context, const sa::FlowKey& flow) noexcept
+{
+    return recall_or_look_up(context, flow.family, flow.destination);
 }
 
 Route on_link(Context& context, const PortView& port, const net::IpAddress& neighbour) noexcept
@@ -64,30 +84,31 @@ bool take_hop(Context& context, rte_mbuf* m) noexcept
 {
     auto* bytes = rte_pktmbuf_mtod(m, uint8_t*);
     const bool ipv4 = info(m).flow.family == net::Family::kIpv4;
-    uint8_t& hops = bytes[ipv4 ? offsetof(net::Ipv4Header, ttl) : offsetof(net::Ipv6Header, hop_limit)];
-    if (hops <= 1) {
+    uint8_t* hops = bytes + (ipv4 ? offsetof(net::Ipv4Header, ttl) : offsetof(net::Ipv6Header, hop_limit));
+    if (*hops <= 1) {
         send_time_exceeded(context, m);
         context.drops.drop(m, Drop::kHopLimit);
         return false;
     }
     if (!ipv4) {
-        hops--;
+        --*hops;
         return true;
     }
-    uint16_t before, after, checksum;
-    std::memcpy(&before, &hops, sizeof before);
-    hops--;
-    std::memcpy(&after, &hops, sizeof after);
+    // The word of the TTL as a whole: a byte stored and then loaded as part of a word would stall.
     uint8_t* field = bytes + offsetof(net::Ipv4Header, checksum_be);
+    uint16_t before, checksum;
+    std::memcpy(&before, hops, sizeof before);
     std::memcpy(&checksum, field, sizeof checksum);
+    const auto after = base::swap_be16(static_cast<uint16_t>(base::swap_be16(before) - 0x0100));
     checksum = net::checksum_adjust(checksum, before, after);
+    std::memcpy(hops, &after, sizeof after);
     std::memcpy(field, &checksum, sizeof checksum);
     return true;
 }
 
 void forward(Context& context, rte_mbuf* m) noexcept
 {
-    send(context, m, route_to(context, destination_of(info(m).flow)));
+    send(context, m, route_to(context, info(m).flow));
 }
 
 void send(Context& context, rte_mbuf* m, const Route& route) noexcept

@@ -96,7 +96,7 @@ const net::IpAddress* error_source(Context& context, const PacketInfo& packet) n
 {
     const PortView* port = &context.port(packet.in_port);
     if (packet.origin == Origin::kOpened)
-        port = route_to(context, destination_of(packet.flow)).port;
+        port = route_to(context, packet.flow).port;
     if (port == nullptr)
         return nullptr;
     for (const auto& prefix : port->addresses) {

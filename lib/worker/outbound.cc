@@ -66,7 +66,7 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
     for (rte_mbuf* m : group.first(sealed)) {
         info(m).origin = Origin::kSealed;
         if (transport)
-            route = route_to(context, destination_of(info(m).flow));
+            route = route_to(context, info(m).flow);
         send(context, m, route);
     }
 }

@@ -9,14 +9,6 @@ namespace ipsecgw::worker {
 
 namespace {
 
-uint64_t hash(net::Family family, const uint8_t* address) noexcept
-{
-    uint64_t words[2];
-    std::memcpy(words, address, 16);
-    const uint64_t mixed = (words[0] ^ std::rotl(words[1], 29) ^ static_cast<uint64_t>(family)) * 0x9e3779b97f4a7c15;
-    return mixed >> 32;
-}
-
 /// 0/8, 127/8 and 240/4 but for the limited broadcast (RFC 6890 table: neither source nor destination on a wire).
 bool is_martian_v4(uint32_t address) noexcept
 {
@@ -67,25 +59,36 @@ OwnAddresses::OwnAddresses(const std::vector<PortView>& ports)
     }
 }
 
-void OwnAddresses::insert(const net::IpAddress& address, Kind kind)
+OwnAddresses::Address OwnAddresses::load(const uint8_t* bytes) noexcept
 {
-    size_t i = hash(address.family(), address.data()) & (slots_.size() - 1);
-    for (; slots_[i].kind != Kind::kFree; i = (i + 1) & (slots_.size() - 1)) {
-        if (slots_[i].family == address.family() && std::memcmp(slots_[i].address, address.data(), 16) == 0)
-            return;
-    }
-    std::memcpy(slots_[i].address, address.data(), 16);
-    slots_[i].family = address.family();
-    slots_[i].kind = kind;
+    Address address;
+    std::memcpy(address.words, bytes, sizeof address.words);
+    return address;
 }
 
-OwnAddresses::Kind OwnAddresses::find(net::Family family, const uint8_t* address) const noexcept
+uint64_t OwnAddresses::hash(net::Family family, const Address& address) noexcept
 {
+    const uint64_t folded = address.words[0] ^ std::rotl(address.words[1], 29) ^ static_cast<uint64_t>(family);
+    return folded * 0x9e3779b97f4a7c15 >> 32;
+}
+
+void OwnAddresses::insert(const net::IpAddress& text, Kind kind)
+{
+    const Address address = load(text.data());
+    size_t i = hash(text.family(), address) & (slots_.size() - 1);
+    for (; slots_[i].kind != Kind::kFree; i = (i + 1) & (slots_.size() - 1)) {
+        if (slots_[i].family == text.family() && slots_[i].address == address)
+            return;
+    }
+    slots_[i] = {address, text.family(), kind};
+}
+
+OwnAddresses::Kind OwnAddresses::find(net::Family family, const uint8_t* bytes) const noexcept
+{
+    const Address address = load(bytes);
     for (size_t i = hash(family, address);; i++) {
         const Slot& slot = slots_[i & (slots_.size() - 1)];
-        if (slot.kind == Kind::kFree)
-            return Kind::kFree;
-        if (slot.family == family && std::memcmp(slot.address, address, 16) == 0)
+        if (slot.kind == Kind::kFree || (slot.address == address && slot.family == family))
             return slot.kind;
     }
 }

@@ -28,13 +28,20 @@ class OwnAddresses {
 
   private:
     enum class Kind : uint8_t { kFree, kOurs, kBroadcast };
+    /// As it lies in a FlowKey.
+    struct Address {
+        uint64_t words[2];
+        bool operator==(const Address&) const = default;
+    };
     struct Slot {
-        uint8_t address[16];
+        Address address;
         net::Family family;
         Kind kind;
     };
+    static Address load(const uint8_t* bytes) noexcept;
+    static uint64_t hash(net::Family family, const Address& address) noexcept;
     void insert(const net::IpAddress& address, Kind kind);
-    [[nodiscard]] Kind find(net::Family family, const uint8_t* address) const noexcept;
+    [[nodiscard]] Kind find(net::Family family, const uint8_t* bytes) const noexcept;
     [[nodiscard]] Place place_v4(const sa::FlowKey& flow) const noexcept;
     [[nodiscard]] Place place_v6(const sa::FlowKey& flow) const noexcept;
 

@@ -52,6 +52,15 @@ void read_ports(const uint8_t* upper, uint32_t left, sa::FlowKey& flow) noexcept
     }
 }
 
+/// Four bytes and twelve zeros, in two whole stores: look-ups load them as two words, and would stall on smaller ones.
+void store_ipv4(uint8_t* to, const uint8_t* address) noexcept
+{
+    uint64_t word = 0;
+    std::memcpy(&word, address, 4);
+    std::memcpy(to, &word, sizeof word);
+    std::memset(to + sizeof word, 0, sizeof word);
+}
+
 void trim_to(rte_mbuf* m, uint32_t bytes) noexcept
 {
     if (m->pkt_len > bytes)
@@ -83,10 +92,8 @@ Drop parse_ipv4(rte_mbuf* m) noexcept
 
     PacketInfo& packet = info(m);
     sa::FlowKey& flow = packet.flow;
-    std::memset(flow.source, 0, sizeof flow.source);
-    std::memset(flow.destination, 0, sizeof flow.destination);
-    std::memcpy(flow.source, header.source.data(), 4);
-    std::memcpy(flow.destination, header.destination.data(), 4);
+    store_ipv4(flow.source, header.source.data());
+    store_ipv4(flow.destination, header.destination.data());
     flow.family = net::Family::kIpv4;
     flow.protocol = header.protocol;
     flow.reserved = 0;

@@ -54,7 +54,7 @@ void forward_in_clear(Context& context, rte_mbuf* m, const Route& route) noexcep
 void forward_bypassed(Context& context, rte_mbuf* m) noexcept
 {
     const sa::FlowKey& flow = info(m).flow;
-    const Route route = route_to(context, destination_of(flow));
+    const Route route = route_to(context, flow);
     if (route.port != nullptr && route.port->role != PortRole::kProtected) {
         const sa::PolicyEntry* policy = context.data.spd->match_outbound(flow);
         if (policy != nullptr && policy->action != Action::kBypass) {
@@ -99,7 +99,7 @@ void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
 void transit_opened(Context& context, rte_mbuf* m) noexcept
 {
     const sa::FlowKey& flow = info(m).flow;
-    const Route route = route_to(context, destination_of(flow));
+    const Route route = route_to(context, flow);
     if (route.port == nullptr || route.port->role == PortRole::kProtected) {
         forward_in_clear(context, m, route);
         return;
