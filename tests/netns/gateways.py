@@ -83,21 +83,31 @@ class Description:
     policies: list = dataclasses.field(default_factory=list)
     workers: int = 1
     dynamic_neighbours: bool = False    # nothing but what ARP and neighbour discovery find
-    mtu: int = 1500
+    one_armed: bool = False             # hosts and peers on one wire
+
+    @property
+    def interfaces(self):
+        return ("wan",) if self.one_armed else ("lan", "wan")
+
+    def _ports(self):
+        lan, wan = [f"{GATEWAY4}/24", f"{GATEWAY6}/64"], [f"{OUTER4}/24", f"{OUTER6}/64"]
+        if self.one_armed:
+            return [{"name": "wan", "device": "net_af_packet0", "role": "both", "addresses": lan + wan}]
+        return [{"name": "lan", "device": "net_af_packet0", "role": "protected", "addresses": lan},
+                {"name": "wan", "device": "net_af_packet1", "role": "unprotected", "addresses": wan}]
+
+    def _neighbours(self):
+        lan = ("wan", WAN_MAC) if self.one_armed else ("lan", LAN_MAC)
+        return [{"address": address, "port": port, "mac": mac} for address, (port, mac) in
+                ((HOST4, lan), (HOST6, lan), (PEER4, ("wan", WAN_MAC)), (PEER6, ("wan", WAN_MAC)))]
 
     def config(self, socket):
         return libconfig_text.dump({
             "gateway": {"control_socket": str(socket), "idle_sleep_us": 20},
-            "ports": [
-                {"name": "lan", "device": "net_af_packet0", "role": "protected", "addresses": [f"{GATEWAY4}/24", f"{GATEWAY6}/64"], "mtu": self.mtu},
-                {"name": "wan", "device": "net_af_packet1", "role": "unprotected", "addresses": [f"{OUTER4}/24", f"{OUTER6}/64"], "mtu": self.mtu},
-            ],
+            "ports": self._ports(),
             "routes": [{"prefix": prefix, "via": via} for prefix, via in
                        (("10.2.0.0/15", PEER4), ("10.4.0.0/14", PEER4), ("2001:db8:2::/48", PEER6), ("2001:db8:4::/48", PEER6))],
-            "neighbours": None if self.dynamic_neighbours else [
-                {"address": HOST4, "mac": LAN_MAC, "port": "lan"}, {"address": HOST6, "mac": LAN_MAC, "port": "lan"},
-                {"address": PEER4, "mac": WAN_MAC, "port": "wan"}, {"address": PEER6, "mac": WAN_MAC, "port": "wan"},
-            ],
+            "neighbours": None if self.dynamic_neighbours else self._neighbours(),
             "sas": [sa for pair in self.pairs for sa in _sas(pair)],
             "policies": [_policy(pair) for pair in self.pairs] + self.policies,
         })
@@ -142,6 +152,7 @@ TUNNELS = Description("tunnels", SUITE_PAIRS + [
     Pair("no-window", 30, replay_window=0),
     Pair("cbc-transport", 31, "aes128-sha256", transport=True),
     Pair("esn-fresh", 32, esn=True),
+    Pair("fixed", 33, extra_out={"dscp": 46, "df": "set", "hop_limit": 33, "ecn": "off"}),
 ])
 
 # What the policies decide, and the router around them.
@@ -153,6 +164,8 @@ POLICIES = Description("policies", [Pair("site", 1)], policies=[
 ])
 
 NEIGHBOURS = Description("neighbours", [Pair("site", 1)], policies=POLICIES.policies, dynamic_neighbours=True)
+
+ONE_ARMED = Description("one-armed", [Pair("site", 1)], one_armed=True)
 
 # Inbound SAs have one owner; packets reach it whatever queue the port puts them on.
 WORKERS = Description("workers", [Pair(f"site-{n}", n) for n in range(1, 9)], workers=2)

@@ -29,7 +29,7 @@ BUILDS = {
     b.name: b
     for b in (
         Build("gcc", "gcc", LINES),
-        Build("clang-asan", "clang", ("-Db_sanitize=address,undefined", *SANITIZED)),
+        Build("clang-asan", "clang", ("-Db_sanitize=address,undefined", "-Dfuzz=true", *SANITIZED)),
         Build("gcc-tsan", "gcc", ("-Db_sanitize=thread", *SANITIZED)),
     )
 }

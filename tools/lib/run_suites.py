@@ -65,6 +65,8 @@ def meson_suite(context, suite):
         return tally.failure(f"no such test: {' '.join(sorted(missing))}")
     if not tests:
         return tally.failure(f"meson knows no test of suite {' or '.join(suite.meson)}")
+    if name == "gcc" and uncovered(context):
+        return tally.failure(f"no suite of tools/test runs meson's {' '.join(uncovered(context))}")
     targets = builder.targets_of(name, tests)
     if targets:
         builder.compile(name, targets)
@@ -176,6 +178,8 @@ SUITES = (
     Suite("dp", "packets through whole workers", meson_suite, 300, quick=True, meson=("dp",)),
     Suite("asan", "clang build; unit and dp under the address and undefined-behaviour sanitizers", meson_suite, 600, build="clang-asan",
           meson=("unit", "dp"), env=SANITIZER_ENV, tools=("clang++",)),
+    Suite("fuzz", "every parser of foreign text, from its corpus", meson_suite, 400, build="clang-asan", meson=("fuzz",), env=SANITIZER_ENV,
+          tools=("clang++",)),
     Suite("tsan", "what threads share, under the thread sanitizer", meson_suite, 400, build="gcc-tsan", meson=("unit",),
           only=("sa", "dpdk"), env=SANITIZER_ENV),
     Suite("long", "10 million mutated packets, 100 million through one worker", meson_suite, 400, meson=("long",)),
@@ -184,6 +188,13 @@ SUITES = (
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
     Suite("bench", "every micro benchmark runs", bench_suite, 200),
 )
+
+
+def uncovered(context):
+    """Meson suites that no suite here runs: a new one must not be forgotten."""
+    known = {name for suite in SUITES for name in suite.meson}
+    found = {name.split(":")[-1] for test in context.builder.introspect("gcc", "tests") for name in test["suite"]}
+    return sorted(found - known)
 
 
 def why_not(suite):
