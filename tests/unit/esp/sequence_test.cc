@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <functional>
 #include <limits>
 #include <thread>
 
@@ -172,20 +171,29 @@ TEST_F(Sequence, EsnExhaustionNeverWraps)
     EXPECT_TRUE(seal(*past_the_end, plain(64)).empty());
 }
 
-/// Low halves of the numbers that `sa` gives to one worker until it gives no more; then hammers on.
-std::vector<uint32_t> drain(sa::OutboundSa& sa, uint16_t worker, const std::function<rte_mbuf*()>& make)
+/// Low halves of the numbers that `sa` gives to one worker until it gives no more; then hammers on. `mbufs` are used
+/// again and again and stay the caller's: a buffer that went through the pool would be another thread's next.
+std::vector<uint32_t> drain(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> mbufs, const Bytes& packet)
 {
     esp::DropSink drops;
     std::vector<uint32_t> numbers;
     int empty_turns = 0;
     for (size_t turn = 0; empty_turns < 50; ++turn) {
-        std::vector<rte_mbuf*> burst(1 + (turn * 7 + worker) % 20);
-        std::ranges::generate(burst, make);
+        std::vector<rte_mbuf*> burst(mbufs.begin(),
+                                     mbufs.begin() + 1 + static_cast<long>((turn * 7 + worker) % mbufs.size()));
+        for (rte_mbuf* m : burst) {
+            rte_mbuf_refcnt_set(m, 2);
+            rte_pktmbuf_reset_headroom(m);
+            m->data_len = static_cast<uint16_t>(packet.size());
+            m->pkt_len = m->data_len;
+            std::ranges::copy(packet, rte_pktmbuf_mtod(m, uint8_t*));
+        }
         const uint16_t kept = esp::seal_burst(sa, worker, burst, drops);
         for (uint16_t i = 0; i < kept; ++i) {
             numbers.push_back(base::load_be32(rte_pktmbuf_mtod_offset(burst[i], const uint8_t*, 24)));
             rte_pktmbuf_free(burst[i]);
         }
+        drops.flush();
         empty_turns += kept == 0;
     }
     return numbers;
@@ -203,6 +211,10 @@ TEST_F(Sequence, ConcurrentSealersShareTheLastNumbersWithoutACopy)
         const auto out = build_out(params_, kWorkers).sa;
         const auto packet = make_packet({.payload_bytes = 20});
         std::array<std::vector<uint32_t>, kWorkers> numbers;
+        std::array<std::vector<rte_mbuf*>, kWorkers> mbufs;
+        for (auto& mine : mbufs)
+            for (int i = 0; i < 20; ++i)
+                mine.push_back(mbuf(packet));
         std::atomic<int> ready = 0;
         std::vector<std::thread> threads;
         for (uint16_t worker = 0; worker < kWorkers; ++worker)
@@ -210,10 +222,12 @@ TEST_F(Sequence, ConcurrentSealersShareTheLastNumbersWithoutACopy)
                 ready.fetch_add(1);
                 while (ready.load() != kWorkers)
                     std::this_thread::yield();
-                numbers[worker] = drain(*out, worker, [&] { return mbuf(packet); });
+                numbers[worker] = drain(*out, worker, mbufs[worker], packet);
             });
         for (auto& thread : threads)
             thread.join();
+        for (auto& mine : mbufs)
+            rte_pktmbuf_free_bulk(mine.data(), static_cast<unsigned>(mine.size()));
         std::vector<uint32_t> all;
         for (const auto& part : numbers)
             all.insert(all.end(), part.begin(), part.end());
