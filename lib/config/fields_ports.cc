@@ -17,6 +17,7 @@ constexpr uint16_t kMaxMtu = 9700;
 constexpr uint64_t kMaxSas = 1 << 20;
 constexpr uint64_t kMaxMbufs = 1 << 24;
 constexpr uint64_t kMaxIdleSleepUs = 10'000;
+constexpr uint64_t kMaxKeepaliveSeconds = 3600;
 
 Result<void> set_control_socket(Reader&, model::Settings& settings, const Value& value)
 {
@@ -51,6 +52,11 @@ constexpr Field<model::Settings> kSettingsFields[] = {
     {{"icmp_errors", Kind::kFlag, false, "true", "true, false"},
      [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
          settings.icmp_errors = value.flag;
+         return {};
+     }},
+    {{"nat_keepalive_seconds", Kind::kNumber, false, "20", "", 0, kMaxKeepaliveSeconds},
+     [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
+         settings.nat_keepalive_seconds = static_cast<uint32_t>(value.number);
          return {};
      }},
     {{"idle_sleep_us", Kind::kNumber, false, "0", "", 0, kMaxIdleSleepUs},
