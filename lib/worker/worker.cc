@@ -92,6 +92,11 @@ base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint
     return std::unique_ptr<Worker>(new Worker(std::move(context)));
 }
 
+uint32_t Worker::ring_packets() noexcept
+{
+    return kHandoverRing + kSharedTxRing + kInjectRing;
+}
+
 Worker::Worker(std::unique_ptr<Context> context) : context_(std::move(context)) {}
 
 Worker::~Worker()

@@ -45,6 +45,9 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
+    /// Packets that can wait in the rings of one worker, for sizing the pool.
+    static uint32_t ring_packets() noexcept;
+
     /// Tells each worker its peers, for hand-over. Once, before any runs.
     static void link(std::span<const std::unique_ptr<Worker>> workers);
 
