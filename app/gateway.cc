@@ -1,0 +1,314 @@
+#include "app/gateway.h"
+
+#include <algorithm>
+#include <map>
+#include <pthread.h>
+#include <set>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <utility>
+
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "route/neighbour_discovery.h"
+#include "route/resolver.h"
+#include "worker/packet_info.h"
+
+namespace ipsecgw::app {
+namespace {
+
+constexpr uint32_t kPuntRing = 4096;
+
+using base::Error;
+using base::ErrorCode;
+using base::LogLevel;
+
+int run_worker(void* worker)
+{
+    static_cast<worker::Worker*>(worker)->run();
+    return 0;
+}
+
+std::string lcore_list(const std::vector<unsigned>& lcores)
+{
+    std::vector<std::string> words;
+    for (const unsigned lcore : lcores)
+        words.push_back(std::to_string(lcore));
+    return base::join(words);
+}
+
+const char* plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+/// Two ports of a configuration that mean one device would share its queues.
+base::Result<void> check_devices(const model::Gateway& config)
+{
+    std::map<uint16_t, std::string> seen;
+    for (const auto& port : config.ports) {
+        auto id = dpdk::Port::find(port.device);
+        if (!id)
+            return Error{id.error().code, "port " + port.name + ": " + id.error().what, id.error().hint};
+        const auto [other, is_new] = seen.emplace(*id, port.name);
+        if (!is_new)
+            return Error{ErrorCode::kInvalidArgument,
+                         "ports " + other->second + " and " + port.name + " are the same device, " + port.device, ""};
+    }
+    return {};
+}
+
+/// Which engine ciphers how many SAs, and why: a line for each distinct choice.
+void log_engine_choices(const control::ControlPlane& control)
+{
+    constexpr size_t kPage = 1024;
+    std::map<std::pair<std::string, std::string>, size_t> choices;
+    std::string after;
+    for (auto page = control.list_sas(after, kPage); !page.empty(); page = control.list_sas(after, kPage)) {
+        for (const auto& sa : page)
+            choices[{sa.algorithm + " by " + sa.engine, sa.engine_reason}]++;
+        after = page.back().name;
+    }
+    for (const auto& [choice, count] : choices)
+        base::log(LogLevel::kInfo, "%zu SA%s %s (%s)", count, plural(count), choice.first.c_str(),
+                  choice.second.c_str());
+}
+
+}  // namespace
+
+std::vector<unsigned> Gateway::worker_lcores()
+{
+    std::vector<unsigned> lcores;
+    for (unsigned lcore = rte_get_next_lcore(-1, 1, 0); lcore < RTE_MAX_LCORE; lcore = rte_get_next_lcore(lcore, 1, 0))
+        lcores.push_back(lcore);
+    return lcores;
+}
+
+base::Result<std::unique_ptr<Gateway>> Gateway::start(model::Gateway config, Host host)
+{
+    if (host.lcores.empty())
+        return Error{ErrorCode::kInvalidArgument, "there is no lcore for a worker", "give at least two lcores: -l 0-1"};
+    std::unique_ptr<Gateway> gateway(new Gateway(std::move(host)));
+    GW_TRY(check_devices(config));
+    GW_TRY(gateway->make_engines(config));
+    GW_TRY(gateway->make_pool(config));
+    GW_TRY(gateway->open_ports(config));
+    GW_TRY(gateway->make_tables(config));
+    GW_TRY(gateway->make_workers());
+    GW_TRY(gateway->make_control(config));
+    GW_TRY(gateway->start_ports());
+    GW_TRY(gateway->launch_workers());
+    GW_TRY(gateway->listen(config.settings.control_socket));
+    GW_TRY(gateway->start_control());
+    return gateway;
+}
+
+base::Result<void> Gateway::make_engines(const model::Gateway& config)
+{
+    const auto workers = static_cast<uint16_t>(host_.lcores.size());
+    engines_ = GW_TRY(esp::Engines::create({.workers = workers, .max_sas = config.settings.max_sas}));
+    for (const auto& engine : engines_->list())
+        base::log(LogLevel::kInfo, "engine %s: %s%s", engine.name.c_str(),
+                  engine.usable ? "" : "not usable: ", engine.reason.c_str());
+    return {};
+}
+
+base::Result<void> Gateway::make_pool(const model::Gateway& config)
+{
+    const auto workers = static_cast<uint16_t>(host_.lcores.size());
+    dpdk::MbufDemand demand;
+    demand.workers = workers;
+    demand.queued = kPuntRing + route::Resolver::kMaxWaitingTotal + workers * worker::Worker::ring_packets();
+    uint16_t largest_mtu = 0;
+    for (const auto& port : config.ports) {
+        demand.descriptors += (uint32_t{port.rx_descriptors} + port.tx_descriptors) * workers;
+        largest_mtu = std::max(largest_mtu, port.mtu);
+    }
+    const uint32_t count = config.settings.mbufs != 0 ? config.settings.mbufs : dpdk::MbufPool::mbufs_for(demand);
+    pool_ = std::make_unique<dpdk::MbufPool>(GW_TRY(dpdk::MbufPool::create({.name = host_.name + "_mbufs",
+                                                                            .count = count,
+                                                                            .private_bytes = worker::kPacketInfoBytes,
+                                                                            .largest_mtu = largest_mtu})));
+    base::log(LogLevel::kInfo, "packet buffers: %u of %u bytes", count, dpdk::MbufPool::data_room(largest_mtu));
+    return {};
+}
+
+base::Result<void> Gateway::open_ports(const model::Gateway& config)
+{
+    const auto workers = static_cast<uint16_t>(host_.lcores.size());
+    for (const auto& wanted : config.ports) {
+        ports_.push_back(GW_TRY(dpdk::Port::open({.name = wanted.name,
+                                                  .device = wanted.device,
+                                                  .workers = workers,
+                                                  .mtu = wanted.mtu,
+                                                  .rx_descriptors = wanted.rx_descriptors,
+                                                  .tx_descriptors = wanted.tx_descriptors,
+                                                  .promiscuous = wanted.promiscuous},
+                                                 pool_->get())));
+        const dpdk::Port& port = ports_.back();
+        worker::PortView view;
+        view.index = static_cast<uint16_t>(data_.ports.size());
+        view.port_id = port.id();
+        view.name = wanted.name;
+        view.role = wanted.role;
+        view.mac = {port.mac()};
+        view.mtu = wanted.mtu;
+        view.addresses = route::with_link_local(wanted.addresses, view.mac);
+        view.rx_queues = port.rx_queues();
+        view.tx_queues = port.tx_queues();
+        base::log(LogLevel::kInfo, "port %s: %s, driver %s, MAC %s, MTU %u, %u rx and %u tx queue%s, %s side",
+                  wanted.name.c_str(), wanted.device.c_str(), port.driver().c_str(), view.mac.to_string().c_str(),
+                  view.mtu, view.rx_queues, view.tx_queues, plural(view.tx_queues),
+                  std::string(model::to_string(view.role)).c_str());
+        data_.ports.push_back(std::move(view));
+    }
+    return {};
+}
+
+base::Result<void> Gateway::make_tables(const model::Gateway& config)
+{
+    const auto workers = static_cast<uint16_t>(host_.lcores.size());
+    qsbr_ = GW_TRY(dpdk::Qsbr::create(workers));
+    reclaimer_ = std::make_unique<dpdk::Reclaimer>(*qsbr_);
+    sad_ = GW_TRY(sa::Sad::create(config.settings.max_sas, *reclaimer_));
+    spd_ = GW_TRY(sa::Spd::create(workers, *reclaimer_));
+    tables_ = GW_TRY(route::Tables::create(*reclaimer_));
+    punt_ = GW_TRY(worker::PuntQueue::create(kPuntRing));
+    data_.workers = workers;
+    data_.sad = sad_.get();
+    data_.spd = spd_.get();
+    data_.tables = tables_.get();
+    data_.qsbr = qsbr_.get();
+    data_.punt = punt_.get();
+    data_.pool = pool_->get();
+    data_.icmp_errors = config.settings.icmp_errors;
+    data_.idle_sleep_us = config.settings.idle_sleep_us;
+    return {};
+}
+
+base::Result<void> Gateway::make_workers()
+{
+    for (uint16_t index = 0; index < data_.workers; index++) {
+        const auto socket = static_cast<int>(rte_lcore_to_socket_id(host_.lcores[index]));
+        workers_.push_back(GW_TRY(worker::Worker::create(data_, index, socket)));
+    }
+    worker::Worker::link(workers_);
+    return {};
+}
+
+base::Result<void> Gateway::make_control(const model::Gateway& config)
+{
+    loop_ = GW_TRY(control::EventLoop::create());
+    control::ControlPlane::Parts parts;
+    parts.data = &data_;
+    parts.reclaimer = reclaimer_.get();
+    parts.engines = engines_.get();
+    for (const auto& worker : workers_)
+        parts.workers.push_back(worker.get());
+    parts.lcores.assign(host_.lcores.begin(), host_.lcores.end());
+    parts.version = host_.version;
+    control_ = std::make_unique<control::ControlPlane>(std::move(parts));
+    GW_TRY(control_->load(config));
+    const size_t routes = control_->list_routes().size();
+    base::log(LogLevel::kInfo, "loaded %zu SA%s, %zu polic%s, %zu route%s (%zu connected), %zu static neighbour%s",
+              config.sas.size(), plural(config.sas.size()), config.policies.size(),
+              config.policies.size() == 1 ? "y" : "ies", routes, plural(routes), routes - config.routes.size(),
+              config.neighbours.size(), plural(config.neighbours.size()));
+    log_engine_choices(*control_);
+    return {};
+}
+
+base::Result<void> Gateway::start_ports()
+{
+    for (auto& port : ports_) {
+        GW_TRY(port.start());
+        ports_started_++;
+    }
+    return {};
+}
+
+base::Result<void> Gateway::launch_workers()
+{
+    for (size_t i = 0; i < workers_.size(); i++) {
+        if (rte_eal_remote_launch(run_worker, workers_[i].get(), host_.lcores[i]) != 0)
+            return Error{ErrorCode::kUnavailable, base::format("lcore %u is busy", host_.lcores[i]), ""};
+        workers_launched_++;
+    }
+    base::log(LogLevel::kInfo, "%zu worker%s on lcore%s %s", workers_.size(), plural(workers_.size()),
+              plural(workers_.size()), lcore_list(host_.lcores).c_str());
+    return {};
+}
+
+base::Result<void> Gateway::listen(const std::string& socket)
+{
+    source_ = std::make_unique<cli::ControlSource>(*control_);
+    server_ = GW_TRY(cli::Server::create(*loop_, *source_, {.path = socket}));
+    base::log(LogLevel::kInfo, "control socket %s", socket.c_str());
+    return {};
+}
+
+base::Result<void> Gateway::start_control()
+{
+    GW_TRY(loop_->watch(punt_->event_fd(), EPOLLIN, [this](uint32_t) { punt_->woke(); }));
+    loop_->set_before_sleep([this] { return before_sleep(); });
+    loop_->post([this] { control_->announce(base::monotonic_ns()); });
+    telemetry_ = GW_TRY(cli::TelemetryCommands::create(*loop_, *source_));
+    // Signals are the process's affair: the control thread takes none, whatever its creator lets through.
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    control_thread_ = std::thread([this] { loop_->run(); });
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    pthread_setname_np(control_thread_.native_handle(), "gw-control");
+    return {};
+}
+
+bool Gateway::before_sleep()
+{
+    const uint64_t now = base::monotonic_ns();
+    const bool drained = control_->handle_punts(now);
+    const uint64_t next = control_->tick(now);
+    if (next != tick_ns_) {
+        loop_->cancel(tick_timer_);
+        tick_ns_ = next;
+        // Waking is all it is for: the tick comes before the next sleep.
+        tick_timer_ = next == UINT64_MAX ? 0 : loop_->arm(next, [this] { tick_ns_ = UINT64_MAX; });
+    }
+    return drained && punt_->prepare_to_sleep();
+}
+
+void Gateway::stop()
+{
+    if (control_thread_.joinable()) {
+        loop_->stop();
+        control_thread_.join();
+        telemetry_.reset();
+        server_.reset();
+        base::log(LogLevel::kInfo, "control stopped");
+    }
+    if (workers_launched_ != 0) {
+        for (size_t i = 0; i < workers_launched_; i++)
+            workers_[i]->stop();
+        for (size_t i = 0; i < workers_launched_; i++)
+            rte_eal_wait_lcore(host_.lcores[i]);
+        base::log(LogLevel::kInfo, "%zu worker%s stopped", workers_launched_, plural(workers_launched_));
+        workers_launched_ = 0;
+    }
+    if (ports_started_ != 0) {
+        for (auto& port : ports_)
+            port.stop();
+        base::log(LogLevel::kInfo, "%zu port%s stopped", ports_started_, plural(ports_started_));
+        ports_started_ = 0;
+    }
+}
+
+Gateway::~Gateway()
+{
+    stop();
+}
+
+}  // namespace ipsecgw::app

@@ -1,0 +1,98 @@
+// The composition root: makes everything a running gateway consists of, in order, and takes it down in reverse.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/control_source.h"
+#include "cli/server.h"
+#include "cli/telemetry.h"
+#include "control/control_plane.h"
+#include "control/event_loop.h"
+#include "dpdk/mbuf_pool.h"
+#include "dpdk/port.h"
+#include "dpdk/qsbr.h"
+#include "esp/engine.h"
+#include "model/gateway.h"
+#include "route/tables.h"
+#include "sa/sad.h"
+#include "sa/spd.h"
+#include "worker/dataplane.h"
+#include "worker/punt.h"
+#include "worker/worker.h"
+
+namespace ipsecgw::app {
+
+/// A running gateway. Several may live in one process, on lcores and ports of their own.
+///
+/// Threads: start and stop by the main lcore's thread. It runs a control thread and one worker on each lcore given.
+class Gateway {
+  public:
+    /// What the process gives to it.
+    struct Host {
+        std::string name;              // unique in the process: names of its DPDK objects begin with it
+        std::vector<unsigned> lcores;  // of the workers; launched and free to take
+        std::string version;
+    };
+    /// Every lcore of EAL but the main one.
+    static std::vector<unsigned> worker_lcores();
+    /// EAL has started. Logs one line a step. On an error everything done so far is undone, and the error says what to
+    /// do.
+    static base::Result<std::unique_ptr<Gateway>> start(model::Gateway config, Host host);
+    /// Stops it when that has not been done.
+    ~Gateway();
+    Gateway(const Gateway&) = delete;
+    Gateway& operator=(const Gateway&) = delete;
+
+    /// Control first, then workers, then ports; one line a step.
+    void stop();
+
+  private:
+    explicit Gateway(Host host) : host_(std::move(host)) {}
+
+    // The steps of a start, in this order.
+    base::Result<void> make_engines(const model::Gateway& config);
+    base::Result<void> make_pool(const model::Gateway& config);
+    base::Result<void> open_ports(const model::Gateway& config);
+    base::Result<void> make_tables(const model::Gateway& config);
+    base::Result<void> make_workers();
+    base::Result<void> make_control(const model::Gateway& config);
+    base::Result<void> start_ports();
+    base::Result<void> launch_workers();
+    base::Result<void> listen(const std::string& socket);
+    base::Result<void> start_control();
+
+    bool before_sleep();
+
+    Host host_;
+    // In the order they are made: what stands below uses what stands above.
+    std::unique_ptr<esp::Engines> engines_;
+    std::unique_ptr<dpdk::MbufPool> pool_;
+    std::vector<dpdk::Port> ports_;
+    std::unique_ptr<dpdk::Qsbr> qsbr_;
+    std::unique_ptr<dpdk::Reclaimer> reclaimer_;
+    std::unique_ptr<sa::Sad> sad_;
+    std::unique_ptr<sa::Spd> spd_;
+    std::unique_ptr<route::Tables> tables_;
+    std::unique_ptr<worker::PuntQueue> punt_;
+    worker::DataPlane data_;
+    std::vector<std::unique_ptr<worker::Worker>> workers_;
+    std::unique_ptr<control::EventLoop> loop_;
+    std::unique_ptr<control::ControlPlane> control_;
+    std::unique_ptr<cli::ControlSource> source_;
+    std::unique_ptr<cli::Server> server_;
+    std::unique_ptr<cli::TelemetryCommands> telemetry_;
+
+    size_t ports_started_ = 0;
+    size_t workers_launched_ = 0;
+    std::thread control_thread_;
+    // The control thread's.
+    uint64_t tick_ns_ = UINT64_MAX;  // when the timer is armed for; UINT64_MAX: not armed
+    uint64_t tick_timer_ = 0;
+};
+
+}  // namespace ipsecgw::app

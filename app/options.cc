@@ -1,0 +1,124 @@
+#include "app/options.h"
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "base/text.h"
+
+namespace ipsecgw::app {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+/// Our words with "--name=value" taken apart, read one by one.
+class Words {
+  public:
+    explicit Words(std::span<char*> words)
+    {
+        for (const std::string_view word : words) {
+            const auto equals = word.find('=');
+            if (word.starts_with("--") && equals != std::string_view::npos) {
+                words_.emplace_back(word.substr(0, equals));
+                words_.emplace_back(word.substr(equals + 1));
+            } else {
+                words_.emplace_back(word);
+            }
+        }
+    }
+    std::optional<std::string> next() { return at_ < words_.size() ? std::optional(words_[at_++]) : std::nullopt; }
+
+  private:
+    std::vector<std::string> words_;
+    size_t at_ = 0;
+};
+
+base::Result<std::string> value_of(const std::string& option, Words& words)
+{
+    auto value = words.next();
+    if (!value || value->empty())
+        return Error{ErrorCode::kInvalidArgument, option + " wants a value", "see ipsec-gw --help"};
+    return *std::move(value);
+}
+
+base::Result<base::LogLevel> read_log_level(Words& words)
+{
+    const std::string word = GW_TRY(value_of("--log-level", words));
+    if (word == "error")
+        return base::LogLevel::kError;
+    if (word == "warning")
+        return base::LogLevel::kWarning;
+    if (word == "info")
+        return base::LogLevel::kInfo;
+    if (word == "debug")
+        return base::LogLevel::kDebug;
+    return Error{ErrorCode::kInvalidArgument, "--log-level: \"" + word + "\" is none", "error, warning, info or debug"};
+}
+
+Error unknown(const std::string& word)
+{
+    std::string hint = "DPDK's own options come before \"--\": ipsec-gw <EAL options> -- --config FILE";
+    if (const auto near = base::nearest(word, {"--config", "--check", "--help", "--version", "--log-level"}))
+        hint = "did you mean " + *near + "?";
+    return {ErrorCode::kInvalidArgument, "there is no option \"" + word + "\"", std::move(hint)};
+}
+
+base::Result<void> read(Words words, Options& options)
+{
+    while (const auto word = words.next()) {
+        if (*word == "--help" || *word == "-h")
+            options.action = Action::kHelp;
+        else if (*word == "--version")
+            options.action = Action::kVersion;
+        else if (*word == "--check")
+            options.action = Action::kCheck;
+        else if (*word == "--config")
+            options.config = GW_TRY(value_of(*word, words));
+        else if (*word == "--log-level")
+            options.log_level = GW_TRY(read_log_level(words));
+        else
+            return unknown(*word);
+        if (options.action == Action::kHelp || options.action == Action::kVersion)
+            return {};
+    }
+    if (options.config.empty())
+        return Error{ErrorCode::kInvalidArgument, "which configuration file?",
+                     "give --config FILE; see ipsec-gw --help"};
+    return {};
+}
+
+}  // namespace
+
+base::Result<Options> parse_options(std::span<char*> words)
+{
+    Options options;
+    const auto separator =
+        std::find_if(words.begin(), words.end(), [](const char* word) { return std::string_view(word) == "--"; });
+    const auto ours = separator == words.end() ? words.begin() + 1 : separator + 1;
+    options.eal_words.assign(words.begin(), separator == words.end() ? words.begin() + 1 : separator);
+    GW_TRY(read(Words({ours, words.end()}), options));
+    return options;
+}
+
+std::string usage()
+{
+    return "usage: ipsec-gw <EAL options> -- --config FILE [--log-level LEVEL]\n"
+           "       ipsec-gw --check --config FILE\n"
+           "       ipsec-gw --help | --version\n"
+           "\n"
+           "  --config FILE      the gateway: ports, routes, SAs, policies (config/README.md describes it)\n"
+           "  --check            say what is wrong with the file and exit: 0 nothing, 2 something; needs no "
+           "privileges\n"
+           "  --log-level LEVEL  error, warning, info (the default) or debug\n"
+           "\n"
+           "EAL options are DPDK's. The gateway wants one lcore for itself and one for each worker:\n"
+           "  -l 0-2                             two workers\n"
+           "  -a 0000:03:00.0                    a PCI port\n"
+           "  --vdev net_af_packet0,iface=eth1   a kernel interface\n"
+           "  --no-huge -m 512                   run without huge pages\n"
+           "\n"
+           "SIGINT and SIGTERM stop it. Exit status: 0 stopped, 1 could not start, 2 command line or configuration.\n";
+}
+
+}  // namespace ipsecgw::app
