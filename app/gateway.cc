@@ -185,6 +185,7 @@ base::Result<void> Gateway::make_tables(const model::Gateway& config)
     data_.qsbr = qsbr_.get();
     data_.punt = punt_.get();
     data_.pool = pool_->get();
+    data_.engines = engines_.get();
     data_.icmp_errors = config.settings.icmp_errors;
     data_.idle_sleep_us = config.settings.idle_sleep_us;
     return {};

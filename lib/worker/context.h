@@ -77,7 +77,8 @@ struct Context {
     const DataPlane& data;
     const uint16_t index;
     const OwnAddresses own;
-    std::vector<Context*> peers;  // [worker]
+    std::vector<Context*> peers;         // [worker]
+    uint16_t smallest_mtu = UINT16_MAX;  // of all ports
 
     std::vector<PortState> ports;  // [PortView::index]
     std::vector<Batch> esp_for;    // [worker] ESP packets of other owners, found in this turn
@@ -154,7 +155,7 @@ bool may_arrive_in_clear(Context& context, const PortView& port, rte_mbuf* m) no
 // outbound.cc
 // ---------------------------------------------------------------------------------------------------------------------------
 
-/// Queues a packet for sealing. Its hop limit has been dealt with.
+/// Queues a packet for sealing, in fragments where it must and may be. Its hop limit has been dealt with.
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept;
 /// Seals and sends what is queued.
 void seal_queued(Context& context) noexcept;
@@ -182,6 +183,15 @@ bool take_hop(Context& context, rte_mbuf* m) noexcept;
 /// Sends an IP packet on its route; policy and hop limit have been dealt with.
 void forward(Context& context, rte_mbuf* m) noexcept;
 void send(Context& context, rte_mbuf* m, const Route& route) noexcept;
+
+// fragment.cc
+// --------------------------------------------------------------------------------------------------------------------
+
+/// An IPv4 packet of others without DF and without options, and an MTU it can be cut to.
+bool may_fragment(rte_mbuf* m, uint32_t mtu) noexcept;
+/// Cuts a packet that may be into fragments of at most `mtu` (RFC 791 section 3.2), the packet itself becoming the
+/// first. Without mbufs for all of them none is left, and the packet is dropped (kNoMbuf).
+void fragment(Context& context, rte_mbuf* m, uint32_t mtu, Batch& pieces) noexcept;
 
 // icmp.cc
 // -------------------------------------------------------------------------------------------------------------------------------

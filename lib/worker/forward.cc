@@ -58,6 +58,21 @@ Route recall_or_look_up(Context& context, net::Family family, const uint8_t* byt
     return memo.route;
 }
 
+/// Larger than the link takes.
+void shrink_or_reject(Context& context, rte_mbuf* m, const Route& route) noexcept
+{
+    const uint32_t mtu = route.port->mtu;
+    if (may_fragment(m, mtu)) {
+        Batch pieces;
+        fragment(context, m, mtu, pieces);
+        for (rte_mbuf* piece : pieces.all())
+            send(context, piece, route);
+        return;
+    }
+    send_too_big(context, m, mtu);
+    context.drops.drop(m, Drop::kTooBig);
+}
+
 }  // namespace
 
 net::IpAddress destination_of(const sa::FlowKey& flow) noexcept
@@ -117,9 +132,8 @@ void send(Context& context, rte_mbuf* m, const Route& route) noexcept
         context.drops.drop(m, Drop::kNoRoute);
         return;
     }
-    if (m->pkt_len > route.port->mtu) {
-        send_too_big(context, m, route.port->mtu);
-        context.drops.drop(m, Drop::kTooBig);
+    if (m->pkt_len > route.port->mtu) [[unlikely]] {
+        shrink_or_reject(context, m, route);
         return;
     }
     if (route.mac == nullptr) {

@@ -29,14 +29,29 @@ uint32_t bytes_sealed(const sa::OutboundSa& sa, rte_mbuf* m) noexcept
     return esp::sealed_bytes(sa, m->pkt_len - more) + more;
 }
 
-/// RFC 4301 section 8.2: the sender learns what fits inside.
-void reject_too_big(Context& context, rte_mbuf* m, sa::OutboundSa& sa, uint32_t mtu) noexcept
+void enqueue(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
 {
-    uint32_t inner = esp::inner_mtu(sa, mtu);
-    // An IPv6 sender never goes below (RFC 8201 section 4): telling it less would be told in vain.
+    if (context.outgoing_count == context.outgoing.size())
+        seal_queued(context);
+    context.outgoing[context.outgoing_count++] = {m, &sa};
+}
+
+/// Larger inside than `mtu` outside allows. Fragments before it seals (RFC 4301 section 8.2 leaves the choice), so that
+/// the peer has nothing to put together; where that may not be, the sender learns what fits.
+void shrink_or_reject(Context& context, rte_mbuf* m, sa::OutboundSa& sa, uint32_t mtu) noexcept
+{
+    const uint32_t inner = esp::inner_mtu(sa, mtu);
+    if (!sa.is(sa::kSaTransport) && may_fragment(m, inner)) {
+        Batch pieces;
+        fragment(context, m, inner, pieces);
+        for (rte_mbuf* piece : pieces.all())
+            enqueue(context, piece, sa);
+        return;
+    }
+    // An IPv6 sender never goes below 1280 (RFC 8201 section 4): telling it less would be told in vain.
     if (info(m).flow.family == net::Family::kIpv6)
-        inner = std::max(inner, kIpv6MinimumMtu);
-    if (inner != 0)
+        send_too_big(context, m, std::max(inner, kIpv6MinimumMtu));
+    else if (inner != 0)
         send_too_big(context, m, inner);
     context.drops.drop(m, Drop::kTooBig, sa.counters[context.index]);
 }
@@ -46,23 +61,7 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
 {
     const bool transport = sa.is(sa::kSaTransport);
     Route route = route_to(context, sa.remote);
-    const uint32_t mtu = path_mtu(route);
-    uint16_t fitting = 0;
-    for (rte_mbuf* m : group) {
-        // Transport mode is for whole packets (RFC 4303 section 3.1.1).
-        if (transport && info(m).fragment != Fragment::kWhole) {
-            context.drops.drop(m, Drop::kFragment);
-            continue;
-        }
-        if (bytes_sealed(sa, m) > mtu) {
-            reject_too_big(context, m, sa, mtu);
-            continue;
-        }
-        if (transport)
-            m->l3_len = info(m).transport_offset & 0x1ff;
-        group[fitting++] = m;
-    }
-    const uint16_t sealed = esp::seal_burst(sa, context.index, group.first(fitting), context.drops);
+    const uint16_t sealed = esp::seal_burst(sa, context.index, group, context.drops);
     for (rte_mbuf* m : group.first(sealed)) {
         info(m).origin = Origin::kSealed;
         if (transport)
@@ -75,11 +74,24 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
 
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
 {
-    // Errors that sealing gives rise to are about packets of others, never about one another, so this goes one level
-    // deep.
-    if (context.outgoing_count == context.outgoing.size())
-        seal_queued(context);
-    context.outgoing[context.outgoing_count++] = {m, &sa};
+    if (sa.is(sa::kSaTransport)) {
+        // For whole packets only (RFC 4303 section 3.1.1).
+        if (info(m).fragment != Fragment::kWhole) {
+            context.drops.drop(m, Drop::kFragment);
+            return;
+        }
+        m->l3_len = info(m).transport_offset & 0x1ff;
+    }
+    const uint32_t bytes = bytes_sealed(sa, m);
+    // What fits every port needs no route to be told so.
+    if (bytes > context.smallest_mtu) [[unlikely]] {
+        const uint32_t mtu = path_mtu(route_to(context, sa.remote));
+        if (bytes > mtu) {
+            shrink_or_reject(context, m, sa, mtu);
+            return;
+        }
+    }
+    enqueue(context, m, sa);
 }
 
 void seal_queued(Context& context) noexcept

@@ -1,5 +1,6 @@
 #include "worker/worker.h"
 
+#include <algorithm>
 #include <time.h>
 
 #include <rte_cycles.h>
@@ -86,6 +87,8 @@ base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint
     context->icmp_limit = RateLimit(kIcmpErrorsPerSecond, rte_get_tsc_hz());
     for (const auto& view : data.ports)
         context->ports.push_back(port_state(data, view, index));
+    for (const auto& view : data.ports)
+        context->smallest_mtu = std::min(context->smallest_mtu, view.mtu);
     context->counters.ports = std::vector<PortCounters>(data.ports.size());
     context->peers.assign(data.workers, nullptr);
     context->peers[index] = context.get();
