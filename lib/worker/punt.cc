@@ -50,6 +50,11 @@ bool PuntQueue::put(rte_mbuf* m) noexcept
     return true;
 }
 
+bool PuntQueue::put_if_half_empty(rte_mbuf* m) noexcept
+{
+    return rte_ring_count(ring_.get()) <= rte_ring_get_capacity(ring_.get()) / 2 && put(m);
+}
+
 uint32_t PuntQueue::take(std::span<rte_mbuf*> out) noexcept
 {
     return rte_ring_dequeue_burst(ring_.get(), reinterpret_cast<void**>(out.data()), static_cast<unsigned>(out.size()),

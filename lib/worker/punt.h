@@ -34,6 +34,9 @@ class PuntQueue {
 
     /// False when full; the caller keeps the packet. Threads: any worker.
     bool put(rte_mbuf* m) noexcept;
+    /// The same, but false when half full already: for packets that wait for a neighbour. A scan through the gateway
+    /// makes any number of them, and must not keep ARP, ND and IKE out.
+    bool put_if_half_empty(rte_mbuf* m) noexcept;
     /// Threads: control. Returns how many were taken.
     uint32_t take(std::span<rte_mbuf*> out) noexcept;
 
