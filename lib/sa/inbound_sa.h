@@ -12,6 +12,7 @@
 #include "net/address.h"
 #include "sa/cipher_context.h"
 #include "sa/counters.h"
+#include "sa/offload_kind.h"
 #include "sa/replay_window.h"
 
 namespace ipsecgw::sa {
@@ -49,6 +50,8 @@ struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
     std::atomic<const SelectorSet*> selectors;        // owned; set by Spd::set_selectors; null: nothing may pass
     uint64_t hard_packets;                            // 0 is none; the owner enforces both exactly
     uint64_t hard_bytes;
+    uint32_t generation;                              // of the slot; with it, the SA's tag
+    OffloadKind kind;
 
     // Line 1 and on. The owner worker's.
     alignas(RTE_CACHE_LINE_SIZE) ReplayWindow replay;
@@ -59,6 +62,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
     net::IpAddress remote;
 
     [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
+    [[nodiscard]] SaTag tag() const noexcept { return {slot, generation}; }
 };
 static_assert(offsetof(InboundSa, replay) == RTE_CACHE_LINE_SIZE, "read-only half is one line");
 static_assert(offsetof(InboundSa, local) == 2 * RTE_CACHE_LINE_SIZE, "the owner's half is one line and a large bitmap");

@@ -19,6 +19,8 @@ size_t block_bytes(uint16_t workers) { return ciphers_offset(workers) + workers 
 
 bool fits(std::span<const CipherContextPtr> ciphers, uint16_t workers)
 {
+    if (workers != 0 && ciphers.empty())
+        return true;
     if (workers == 0 || std::any_of(ciphers.begin(), ciphers.end(), [](const auto& c) { return c == nullptr; }))
         return false;
     return ciphers.size() == workers || (ciphers.size() == 1 && ciphers[0]->shareable);
@@ -43,7 +45,7 @@ base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> cipher
         new (sa->counters + i) SaCounters{};
     auto** contexts = reinterpret_cast<CipherContext**>(block + ciphers_offset(workers));
     for (uint16_t i = 0; i < workers; i++)
-        contexts[i] = i < ciphers.size() ? ciphers[i].release() : contexts[0];
+        contexts[i] = i < ciphers.size() ? ciphers[i].release() : ciphers.empty() ? nullptr : contexts[0];
     sa->ciphers = contexts;
     sa->next_sequence.store(1, std::memory_order_relaxed);
     sa->last_sequence = std::numeric_limits<uint32_t>::max();
@@ -55,7 +57,7 @@ void OutboundSaDeleter::operator()(OutboundSa* sa) const noexcept
     if (sa == nullptr)
         return;
     for (uint16_t i = 0; i < sa->workers; i++)
-        if (i == 0 || sa->ciphers[i] != sa->ciphers[0])
+        if (sa->ciphers[i] != nullptr && (i == 0 || sa->ciphers[i] != sa->ciphers[0]))
             sa->ciphers[i]->destroy(sa->ciphers[i]);
     const size_t bytes = block_bytes(sa->workers);
     std::destroy_n(sa->counters, sa->workers);

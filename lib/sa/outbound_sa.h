@@ -15,6 +15,7 @@
 #include "sa/cipher_context.h"
 #include "sa/counters.h"
 #include "sa/inbound_sa.h"
+#include "sa/offload_kind.h"
 
 namespace ipsecgw::sa {
 
@@ -36,11 +37,14 @@ struct alignas(RTE_CACHE_LINE_SIZE) OutboundSa {
     uint16_t workers;                       // length of `ciphers` and `counters`
     uint16_t udp_local_port;                // host order, transport mode with UDP
     uint16_t udp_remote_port;
+    OffloadKind kind;
     CipherContext* const* ciphers;          // [worker]; entries may alias when the context is shareable
     SaCounters* counters;                   // [worker]
     uint64_t iv_base;                       // IV = iv_base + sequence number: random start, so a restart with the same key does
                                             // not repeat IVs (RFC 4106 section 3.1 wants uniqueness only)
     uint64_t last_sequence;                 // last usable number: 2^32 - 1, near 2^64 (ESN), or the hard packet limit
+    uint32_t generation;                    // of the slot; with it, the SA's tag
+    uint16_t session_port;                  // inline kinds: the DPDK port that seals; packets leave by no other
 
     // Line 1. The outer header, complete but for lengths, identification, checksum and copied bits.
     alignas(RTE_CACHE_LINE_SIZE) uint8_t outer[kMaxOuterBytes];
@@ -53,8 +57,11 @@ struct alignas(RTE_CACHE_LINE_SIZE) OutboundSa {
     alignas(RTE_CACHE_LINE_SIZE) net::IpAddress local;
     net::IpAddress remote;
     bool limited_by_lifetime;               // last_sequence is a lifetime, not the number space
+    void* session_context;                  // inline kinds: rte_security's context and session
+    void* session;
 
     [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
+    [[nodiscard]] SaTag tag() const noexcept { return {slot, generation}; }
 };
 static_assert(offsetof(OutboundSa, outer) == RTE_CACHE_LINE_SIZE);
 static_assert(offsetof(OutboundSa, next_sequence) == 2 * RTE_CACHE_LINE_SIZE);
@@ -66,7 +73,7 @@ struct OutboundSaDeleter {
 using OutboundSaPtr = std::unique_ptr<OutboundSa, OutboundSaDeleter>;
 
 /// An SA for `workers` workers with zeroed counters on NUMA node `socket` (-1: any), in one allocation. `ciphers` has one context per
-/// worker, or one shareable context for all; ownership moves in when it succeeds. The caller fills the rest of line 0 and line 1;
+/// worker, or one shareable context for all, or none where the port ciphers; ownership moves in when it succeeds. The caller fills the rest of line 0 and line 1;
 /// `next_sequence` starts at 1 (RFC 4303 section 3.3.3), `last_sequence` at 2^32 - 1.
 /// kResourceExhausted; kInvalidArgument when the number of contexts fits neither rule.
 base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> ciphers, uint16_t workers, int socket);

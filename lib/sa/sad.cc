@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,7 @@ struct BySpi {
 };
 
 // Owners by slot. The array is as large as it may become; its pages take no memory before they are written.
+// Workers read a slot's pointer at any time; the rest is the writer's.
 template <class Owner>
 class Slots {
  public:
@@ -53,23 +55,39 @@ class Slots {
     [[nodiscard]] bool allocated() const noexcept { return objects_ != nullptr; }
     [[nodiscard]] bool full() const noexcept { return count_ == capacity_; }
 
+    // Generations count up over all slots and skip 0, so a tag of zeros names nothing.
+    [[nodiscard]] SaTag next_tag() const noexcept { return {free_.empty() ? used_ : free_.back(), next_generation_}; }
+
     Object* put(Owner owner)
     {
+        const SaTag tag = next_tag();
         if (free_.empty())
-            free_.push_back(used_++);
-        const uint32_t slot = free_.back();
-        free_.pop_back();
+            used_++;
+        else
+            free_.pop_back();
         count_++;
-        owner->slot = slot;
-        return objects_[slot] = owner.release();
+        next_generation_ += next_generation_ == UINT32_MAX ? 2 : 1;
+        owner->slot = tag.slot;
+        owner->generation = tag.generation;
+        Object* object = owner.release();
+        // Release: a worker that finds the SA by its tag sees every field behind the pointer.
+        std::atomic_ref(objects_[tag.slot]).store(object, std::memory_order_release);
+        return object;
     }
     Owner take(uint32_t slot)
     {
         free_.push_back(slot);
         count_--;
-        return Owner(std::exchange(objects_[slot], nullptr));
+        return Owner(std::atomic_ref(objects_[slot]).exchange(nullptr, std::memory_order_acq_rel));
     }
 
+    [[nodiscard]] Object* find(SaTag tag) const noexcept
+    {
+        if (tag.slot >= capacity_)
+            return nullptr;
+        Object* object = std::atomic_ref(objects_[tag.slot]).load(std::memory_order_acquire);
+        return object != nullptr && object->generation == tag.generation ? object : nullptr;
+    }
     [[nodiscard]] Object* at(uint32_t slot) const noexcept { return slot < used_ ? objects_[slot] : nullptr; }
     [[nodiscard]] uint32_t used() const noexcept { return used_; }
     [[nodiscard]] uint32_t count() const noexcept { return count_; }
@@ -83,6 +101,7 @@ class Slots {
     uint32_t capacity_;
     uint32_t used_ = 0;  // slots below were used once
     uint32_t count_ = 0;
+    uint32_t next_generation_ = 1;
 };
 
 Error full(const char* direction, uint32_t capacity)
@@ -172,6 +191,10 @@ base::Result<void> Sad::retire_outbound(uint32_t slot)
     return {};
 }
 
+InboundSa* Sad::inbound_by_tag(SaTag tag) const noexcept { return table_->inbound.find(tag); }
+OutboundSa* Sad::outbound_by_tag(SaTag tag) const noexcept { return table_->outbound.find(tag); }
+SaTag Sad::next_inbound_tag() const noexcept { return table_->inbound.next_tag(); }
+SaTag Sad::next_outbound_tag() const noexcept { return table_->outbound.next_tag(); }
 InboundSa* Sad::inbound_at(uint32_t slot) const noexcept { return table_->inbound.at(slot); }
 OutboundSa* Sad::outbound_at(uint32_t slot) const noexcept { return table_->outbound.at(slot); }
 uint32_t Sad::inbound_slots() const noexcept { return table_->inbound.used(); }

@@ -13,7 +13,7 @@ namespace ipsecgw::sa {
 
 /// Inbound SAs by SPI. An SPI we chose is unique on this gateway, so it alone selects the SA (RFC 4301 section 4.1).
 ///
-/// Threads: `find` and `prefetch` by any worker at any time; everything else by the one writer. What find() returns stays valid
+/// Threads: `find`, `prefetch` and `*_by_tag` by any worker at any time; everything else by the one writer. What find() returns stays valid
 /// until the calling worker reports a quiescent state. Destroy it after the workers have stopped; what is retired may outlive it.
 class Sad {
  public:
@@ -29,7 +29,15 @@ class Sad {
     /// Hints that find(spi) follows.
     void prefetch(uint32_t spi) const noexcept;
 
-    /// Makes the SA visible to workers with one release store; sets sa->slot. kAlreadyExists when the SPI is in use,
+    /// The SA a tag names, published and not retired; null when the tag is stale.
+    [[nodiscard]] InboundSa* inbound_by_tag(SaTag tag) const noexcept;
+    [[nodiscard]] OutboundSa* outbound_by_tag(SaTag tag) const noexcept;
+
+    /// The tag that the next publish() or adopt() gives: for a session that a port must know it by before the SA is published.
+    [[nodiscard]] SaTag next_inbound_tag() const noexcept;
+    [[nodiscard]] SaTag next_outbound_tag() const noexcept;
+
+    /// Makes the SA visible to workers with one release store; sets sa->slot and sa->generation. kAlreadyExists when the SPI is in use,
     /// kResourceExhausted when full or out of memory; the SA is then destroyed.
     base::Result<InboundSa*> publish(InboundSaPtr sa);
     /// Unpublishes and frees after a grace period. kNotFound.

@@ -94,12 +94,20 @@ TEST(OutboundSa, AShareableContextServesAllWorkers)
     EXPECT_EQ(destroyed, 1);
 }
 
+TEST(OutboundSa, NeedsNoContextWhereThePortCiphers)
+{
+    const auto sa = allocate_outbound({}, 2, -1);
+    ASSERT_TRUE(sa);
+    EXPECT_EQ((*sa)->ciphers[0], nullptr);
+    EXPECT_EQ((*sa)->ciphers[1], nullptr);
+}
+
 TEST(OutboundSa, RefusesTheWrongNumberOfContexts)
 {
     int destroyed = 0;
     {
         std::vector<CipherContextPtr> ciphers;
-        EXPECT_FALSE(allocate_outbound(ciphers, 1, -1));
+        EXPECT_FALSE(allocate_outbound(ciphers, 0, -1));
         ciphers.push_back(CountedCipher::make(&destroyed));
         EXPECT_FALSE(allocate_outbound(ciphers, 2, -1));
         ciphers.push_back(CountedCipher::make(&destroyed));

@@ -47,6 +47,29 @@ TEST_F(SadTest, FindsWhatWasPublished)
     EXPECT_EQ(sad_->capacity(), 1000u);
 }
 
+TEST_F(SadTest, ATagNamesOneTenantOfItsSlot)
+{
+    const SaTag promised = sad_->next_inbound_tag();
+    InboundSa* first = sad_->publish(inbound(256)).value();
+    EXPECT_EQ(first->tag(), promised);
+    EXPECT_EQ(sad_->inbound_by_tag(promised), first);
+    ASSERT_TRUE(sad_->retire_inbound(256));
+    EXPECT_EQ(sad_->inbound_by_tag(promised), nullptr) << "stale from the moment it is retired";
+
+    InboundSa* second = sad_->publish(inbound(257)).value();
+    EXPECT_EQ(second->slot, promised.slot);
+    EXPECT_EQ(sad_->inbound_by_tag(promised), nullptr) << "another tenant is not the one meant";
+    EXPECT_EQ(sad_->inbound_by_tag(second->tag()), second);
+    EXPECT_EQ(sad_->inbound_by_tag({}), nullptr);
+    EXPECT_EQ(sad_->inbound_by_tag({UINT32_MAX, 1}), nullptr);
+
+    const SaTag out = sad_->next_outbound_tag();
+    OutboundSa* outbound_sa = sad_->adopt(outbound(300)).value();
+    EXPECT_EQ(sad_->outbound_by_tag(out), outbound_sa);
+    ASSERT_TRUE(sad_->retire_outbound(outbound_sa->slot));
+    EXPECT_EQ(sad_->outbound_by_tag(out), nullptr);
+}
+
 TEST_F(SadTest, AnSpiIsUnique)
 {
     const auto first = sad_->publish(inbound(7000));
