@@ -30,7 +30,7 @@ constexpr uint32_t kOwnSessions = 3;
 /// per packet sealed at 64 and 1420 bytes: AES-128-GCM 108 and 394 (aesni_gcm), 171 and 473 (aesni_mb), 806 and 1670
 /// (openssl); ChaCha20-Poly1305 500 and 1480 (aesni_mb), 1350 and 2800 (openssl). Suites with HMAC mix the last two:
 /// see engine_mixed_internal.h.
-constexpr std::array kFastestFirst = {EngineKind::kAesniGcm, EngineKind::kAesniMb, EngineKind::kOpenssl};
+constexpr EngineKind kFastestFirst[] = {EngineKind::kAesniGcm, EngineKind::kAesniMb, EngineKind::kOpenssl};
 
 enum class TestResult : uint8_t { kPassed, kFailed, kUnsupported };
 

@@ -52,9 +52,12 @@ struct KeyedWorkers {
 };
 
 /// One context for all where the engine's may be shared, else one each.
-base::Result<KeyedWorkers> key_workers(const model::SaParams& params, uint16_t workers, Engines& engines)
+base::Result<KeyedWorkers> key_workers(const model::SaParams& params, uint16_t workers, Engines& engines,
+                                       sa::OffloadKind kind)
 {
     KeyedWorkers keyed;
+    if (kind == sa::OffloadKind::kInlineCrypto || kind == sa::OffloadKind::kFullProtocol)
+        return keyed;
     do {
         Keyed next = GW_TRY(
             engines.key(params.suite, params.keymat.view(), params.esn, model::Direction::kOutbound, params.engine));
@@ -66,13 +69,17 @@ base::Result<KeyedWorkers> key_workers(const model::SaParams& params, uint16_t w
 
 }  // namespace
 
-base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t owner, Engines& engines, int socket)
+base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t owner, Engines& engines, int socket,
+                                         sa::OffloadKind kind)
 {
-    Keyed keyed =
-        GW_TRY(engines.key(params.suite, params.keymat.view(), params.esn, model::Direction::kInbound, params.engine));
+    Keyed keyed;
+    if (kind != sa::OffloadKind::kFullProtocol)
+        keyed = GW_TRY(
+            engines.key(params.suite, params.keymat.view(), params.esn, model::Direction::kInbound, params.engine));
     sa::InboundSaPtr sa = GW_TRY(sa::allocate_inbound(params.replay_window, params.esn, socket));
     const model::SuiteLayout layout = params.suite.layout();
     sa->spi = params.spi;
+    sa->kind = kind;
     sa->owner = owner;
     sa->flags = common_flags(params);
     if (params.tunnel.copy_dscp_inward)
@@ -90,13 +97,14 @@ base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t
 }
 
 base::Result<BuiltOutbound> build_outbound(const model::SaParams& params, uint16_t workers, Engines& engines,
-                                           int socket)
+                                           int socket, sa::OffloadKind kind)
 {
-    KeyedWorkers keyed = GW_TRY(key_workers(params, workers, engines));
+    KeyedWorkers keyed = GW_TRY(key_workers(params, workers, engines, kind));
     const uint64_t iv_base = GW_TRY(random_iv_base());
     sa::OutboundSaPtr sa = GW_TRY(sa::allocate_outbound(keyed.contexts, workers, socket));
     const model::SuiteLayout layout = params.suite.layout();
     sa->spi = params.spi;
+    sa->kind = kind;
     sa->flags = common_flags(params);
     if (!params.tunnel.dscp)
         sa->flags |= sa::kSaCopyDscp;

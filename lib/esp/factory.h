@@ -21,8 +21,12 @@ struct BuiltOutbound {
 };
 
 /// `params` must be valid (model::validate). `owner` is the worker the SA will belong to. Threads: control.
-base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t owner, Engines& engines, int socket);
+///
+/// Where the port ciphers, no engine is keyed and `engine_reason` is empty; but an inbound SA of kInlineCrypto has an
+/// engine too, for packets that reach the gateway before the port's rule does.
+base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t owner, Engines& engines, int socket,
+                                         sa::OffloadKind kind = sa::OffloadKind::kSoftware);
 base::Result<BuiltOutbound> build_outbound(const model::SaParams& params, uint16_t workers, Engines& engines,
-                                           int socket);
+                                           int socket, sa::OffloadKind kind = sa::OffloadKind::kSoftware);
 
 }  // namespace ipsecgw::esp

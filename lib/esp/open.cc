@@ -332,8 +332,11 @@ uint16_t finish(sa::InboundSa& sa, std::span<rte_mbuf*> candidates, const Losses
     return kept;
 }
 
+/// Whether the text still has to be verified and decrypted.
+enum class Text : uint8_t { kCiphered, kDeciphered };
+
 template <class S>
-uint16_t open_shape(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
+uint16_t open_shape(sa::InboundSa& sa, std::span<rte_mbuf*> burst, Text text, DropSink& drops) noexcept
 {
     const Losses losses{*sa.counters, drops};
     if (is_limited(sa)) [[unlikely]] {
@@ -347,18 +350,34 @@ uint16_t open_shape(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& dro
     const uint32_t count = stage<S>(sa, burst, losses, staged);
     if (count == 0)
         return 0;
-    const uint64_t authentic = sa.cipher->open(*sa.cipher, {staged.texts.data(), count});
+    const uint64_t authentic = text == Text::kCiphered ? sa.cipher->open(*sa.cipher, {staged.texts.data(), count})
+                                                       : burst_mask(count);
     return finish<S>(sa, burst.first(count), losses, staged, authentic);
 }
 
-using OpenFunction = uint16_t (*)(sa::InboundSa&, std::span<rte_mbuf*>, DropSink&) noexcept;
+using OpenFunction = uint16_t (*)(sa::InboundSa&, std::span<rte_mbuf*>, Text, DropSink&) noexcept;
 constexpr auto kOpen = for_each_shape([]<uint8_t kFlags>() -> OpenFunction { return open_shape<Shape<kFlags>>; });
 
 }  // namespace
 
 uint16_t open_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
-    return kOpen[shape_index(sa)](sa, burst, drops);
+    return kOpen[shape_index(sa)](sa, burst, Text::kCiphered, drops);
+}
+
+uint16_t open_deciphered_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
+{
+    return kOpen[shape_index(sa)](sa, burst, Text::kDeciphered, drops);
+}
+
+void accept_opened(sa::InboundSa& sa, std::span<rte_mbuf* const> burst) noexcept
+{
+    uint64_t bytes = 0;
+    for (const rte_mbuf* m : burst)
+        bytes += m->data_len;
+    sa.counters->packets.add(burst.size());
+    sa.counters->bytes.add(bytes);
+    sa.counters->last_used_tsc.set(rte_rdtsc());
 }
 
 }  // namespace ipsecgw::esp

@@ -25,4 +25,12 @@ namespace ipsecgw::esp {
 /// Threads: owner worker only. Does not allocate, block or log. burst.size() <= sa::kMaxBurst.
 uint16_t open_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept;
 
+/// The same for packets whose ICV the port has verified and whose text it has decrypted in place (inline crypto): everything but the
+/// cipher. The caller has made sure that the port means this SA.
+uint16_t open_deciphered_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept;
+
+/// For packets the port has opened whole (full protocol): each starts at its inner IP header already, and replay and lifetimes are the
+/// port's. Counts them.
+void accept_opened(sa::InboundSa& sa, std::span<rte_mbuf* const> burst) noexcept;
+
 }  // namespace ipsecgw::esp

@@ -284,6 +284,41 @@ void frame_burst(const sa::OutboundSa& sa, uint64_t sequence, std::span<rte_mbuf
     framed.bytes = total;
 }
 
+/// The port ciphers: it is told where ESP stands.
+void leave_to_port(std::span<rte_mbuf*> burst, const sa::EspText* texts) noexcept
+{
+    for (size_t i = 0; i < burst.size(); ++i) {
+        rte_mbuf* m = burst[i];
+        m->l3_len = static_cast<uint64_t>(texts[i].esp - rte_pktmbuf_mtod(m, uint8_t*)) & 0x1ff;
+        m->ol_flags |= RTE_MBUF_F_TX_SEC_OFFLOAD;
+    }
+}
+
+void count_sealed(sa::SaCounters& counters, uint64_t packets, uint64_t bytes) noexcept
+{
+    if (packets == 0)
+        return;
+    counters.packets.add(packets);
+    counters.bytes.add(bytes);
+    counters.last_used_tsc.set(rte_rdtsc());
+}
+
+/// Full protocol: numbers, framing and cipher are the port's.
+uint16_t leave_whole(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, const Losses& losses) noexcept
+{
+    if (sa.expired.load(std::memory_order_relaxed)) [[unlikely]] {
+        losses.add(burst, Drop::kExpired);
+        return 0;
+    }
+    uint64_t bytes = 0;
+    for (rte_mbuf* m : burst) {
+        bytes += m->data_len;
+        m->ol_flags |= RTE_MBUF_F_TX_SEC_OFFLOAD;
+    }
+    count_sealed(losses.counters, burst.size(), bytes);
+    return static_cast<uint16_t>(burst.size());
+}
+
 template <class S>
 uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
@@ -303,18 +338,18 @@ uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
     frame_burst<S>(sa, numbers.first, burst, framed, losses);
     if (framed.packets == 0)
         return 0;
+    if (sa.kind == sa::OffloadKind::kInlineCrypto) {
+        leave_to_port(burst.first(framed.packets), framed.texts.data());
+        count_sealed(losses.counters, framed.packets, framed.bytes);
+        return framed.packets;
+    }
     sa::CipherContext& cipher = *sa.ciphers[worker];
     const uint64_t sealed = cipher.seal(cipher, {framed.texts.data(), framed.packets});
     if (sealed != burst_mask(framed.packets)) [[unlikely]]
         drop_unsealed(burst.first(framed.packets), sealed, framed, losses);
     if constexpr (S::kUdp && S::kIpv6)
         finish_udp<S>(burst.first(framed.packets), framed.texts.data());
-    if (framed.packets != 0) {
-        sa::SaCounters& counters = losses.counters;
-        counters.packets.add(framed.packets);
-        counters.bytes.add(framed.bytes);
-        counters.last_used_tsc.set(rte_rdtsc());
-    }
+    count_sealed(losses.counters, framed.packets, framed.bytes);
     return framed.packets;
 }
 
@@ -327,6 +362,8 @@ uint16_t seal_burst(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
 {
     if (burst.empty())
         return 0;
+    if (sa.kind == sa::OffloadKind::kFullProtocol)
+        return leave_whole(sa, burst, Losses{sa.counters[worker], drops});
     return kSeal[shape_index(sa)](sa, worker, burst, drops);
 }
 

@@ -26,6 +26,10 @@ inline constexpr uint64_t kLastExtendedSequence = UINT64_MAX - uint64_t{UINT16_M
 /// family than the SA's, or a fragment), kCipher. Counts packets and inner bytes of survivors. Threads: any worker, at
 /// the same time as others. One fetch_add reserves the burst's sequence numbers; numbers of packets dropped later stay
 /// unused. Does not allocate, block or log. burst.size() <= sa::kMaxBurst.
+///
+/// Where the port seals (kInlineCrypto, kFullProtocol) the survivors are marked with RTE_MBUF_F_TX_SEC_OFFLOAD and are STILL CLEAR TEXT: with
+/// kInlineCrypto framed, `l3_len` being the distance to the ESP header; with kFullProtocol as they came. Who transmits them attaches the
+/// session, and drops what it cannot attach one to.
 uint16_t seal_burst(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, DropSink& drops) noexcept;
 
 /// Bytes an inner packet of `inner_bytes` occupies on the wire as an outer IP packet. Transport mode: for an IP header

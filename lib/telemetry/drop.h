@@ -23,14 +23,17 @@ enum class Drop : uint8_t {
     kEncapMismatch,      // UDP-encapsulated on a plain SA or the reverse, or another outer address than the SA's
     kExpired,            // hard lifetime reached
     kHandoverFull,       // the owner worker's ring is full
+    kMissedOffload,      // arrived as ESP although the port does this SA's work
     // outbound ESP, charged to an SA
     kSequenceExhausted,  // no sequence number left: the SA never wraps (section 3.3.3)
     kNoRoomInMbuf,       // headers or trailer do not fit
     kCipher,             // the engine failed
     kTooBig,             // larger than the path allows and DF forbids fragmenting
+    kOtherPort,          // the route leads to another port than the one that seals this SA
     kSaReasons,          // --- not a reason: end of what is counted per SA ---
 
     kUnknownSpi = kSaReasons,
+    kStaleTag,           // a port's mark of an SA that has gone
     kRunt,               // no complete Ethernet, IP or UDP header
     kNotForUs,           // unicast to another station's MAC
     kEtherType,          // neither IPv4, IPv6 nor ARP
