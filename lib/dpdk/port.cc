@@ -51,9 +51,10 @@ Error failed(const std::string& port, const std::string& step, int error, std::s
 /// What a gateway wants of the offloads, less what the port does not have.
 void choose_offloads(rte_eth_conf& conf, const rte_eth_dev_info& info, const Port::Settings& settings)
 {
-    conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_IPV4_CKSUM;
+    conf.rxmode.offloads = info.rx_offload_capa & (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_SECURITY);
+    conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_SECURITY;
     if (settings.one_pool)
-        conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
+        conf.txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 }
 
 void choose_rss(rte_eth_conf& conf, const rte_eth_dev_info& info, uint16_t rx_queues)

@@ -115,8 +115,27 @@ bool read_spi(const PortView& port, rte_mbuf* m) noexcept;
 /// ESP packets with PacketInfo::spi set: to their owner, or opened and on. `kinds` tells each packet's fate when no SA
 /// claims it.
 void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kind> kinds) noexcept;
+/// An authentic packet, as it came out of its SA, starting at its IP header: selectors, then on.
+void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept;
 /// ESP packets another worker handed over; their SAs are looked up again, as they may have gone or moved on the way.
 void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcept;
+
+// inline.cc
+// -----------------------------------------------------------------------------------------------------------------------------
+
+/// A frame that the port marks as opened by it (RTE_MBUF_F_RX_SEC_OFFLOAD). True: it was of a full-protocol SA and has been dealt with. False: it
+/// goes the way of all frames; if the port deciphered it, text_of() tells.
+bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m) noexcept;
+/// The same for one that was handed over; PacketInfo::tag is set.
+void take_opened_handed_over(Context& context, rte_mbuf* m) noexcept;
+
+/// What the port has done to an ESP packet of `sa`, an inline-crypto SA.
+enum class PortText : uint8_t { kCiphered, kDeciphered, kForged, kStale };
+PortText text_of(const sa::InboundSa& sa, rte_mbuf* m) noexcept;
+
+/// Gives frames that the port shall seal (RTE_MBUF_F_TX_SEC_OFFLOAD, PacketInfo::tag) their session, right before the port takes them, and packs
+/// them to the front; returns how many. One that cannot have a session on this port is dropped: it is clear text.
+uint16_t attach_sessions(Context& context, const PortView& port, std::span<rte_mbuf*> frames) noexcept;
 
 // handover.cc
 // ---------------------------------------------------------------------------------------------------------------------------

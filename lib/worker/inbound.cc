@@ -68,7 +68,83 @@ void unclaimed(Context& context, rte_mbuf* m, Kind kind) noexcept
         deliver_clear(context, port, m);
 }
 
-/// An authentic packet, as it came out of its SA.
+void pass_on(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> packets) noexcept
+{
+    for (rte_mbuf* m : packets)
+        opened(context, sa, m);
+}
+
+/// Inline crypto: what the port has deciphered apart from what it has not, which a rule that is just being made or unmade lets through; both
+/// go by one window. They keep their order within each.
+void open_inline_crypto(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group) noexcept
+{
+    std::array<rte_mbuf*, kMaxWork> ciphered;
+    uint16_t deciphered = 0;
+    uint16_t others = 0;
+    for (rte_mbuf* m : group) {
+        switch (text_of(sa, m)) {
+            case PortText::kDeciphered:
+                group[deciphered++] = m;
+                break;
+            case PortText::kCiphered:
+                ciphered[others++] = m;
+                break;
+            case PortText::kForged:
+                context.drops.drop(m, Drop::kAuth, *sa.counters);
+                break;
+            case PortText::kStale:
+                context.drops.drop(m, Drop::kStaleTag);
+                break;
+        }
+    }
+    pass_on(context, sa, group.first(esp::open_deciphered_burst(sa, group.first(deciphered), context.drops)));
+    const std::span<rte_mbuf*> rest(ciphered.data(), others);
+    pass_on(context, sa, rest.first(esp::open_burst(sa, rest, context.drops)));
+}
+
+/// Packets of one SA, in order.
+void open_group(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group) noexcept
+{
+    switch (sa.kind) {
+        case sa::OffloadKind::kSoftware:
+        case sa::OffloadKind::kLookAside:
+            pass_on(context, sa, group.first(esp::open_burst(sa, group, context.drops)));
+            return;
+        case sa::OffloadKind::kInlineCrypto:
+            open_inline_crypto(context, sa, group);
+            return;
+        case sa::OffloadKind::kFullProtocol:
+            // Replay protection is the port's: the gateway has no window to check these by.
+            for (rte_mbuf* m : group)
+                context.drops.drop(m, Drop::kMissedOffload, *sa.counters);
+            return;
+    }
+}
+
+/// Opens packets of SAs this worker owns: SA by SA, each SA's packets in the order they came.
+void open_owned(Context& context, Batch& batch) noexcept
+{
+    std::array<rte_mbuf*, kMaxWork> group;
+    uint16_t left = batch.count;
+    while (left != 0) {
+        sa::InboundSa* sa = info(batch.packets[0]).inbound;
+        uint16_t grouped = 0;
+        uint16_t others = 0;
+        for (uint16_t i = 0; i < left; i++) {
+            rte_mbuf* m = batch.packets[i];
+            if (info(m).inbound == sa)
+                group[grouped++] = m;
+            else
+                batch.packets[others++] = m;
+        }
+        left = others;
+        open_group(context, *sa, {group.data(), grouped});
+    }
+    batch.count = 0;
+}
+
+}  // namespace
+
 void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
 {
     PacketInfo& packet = info(m);
@@ -98,32 +174,6 @@ void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
             return;
     }
 }
-
-/// Opens packets of SAs this worker owns: SA by SA, each SA's packets in the order they came.
-void open_owned(Context& context, Batch& batch) noexcept
-{
-    std::array<rte_mbuf*, kMaxWork> group;
-    uint16_t left = batch.count;
-    while (left != 0) {
-        sa::InboundSa* sa = info(batch.packets[0]).inbound;
-        uint16_t grouped = 0;
-        uint16_t others = 0;
-        for (uint16_t i = 0; i < left; i++) {
-            rte_mbuf* m = batch.packets[i];
-            if (info(m).inbound == sa)
-                group[grouped++] = m;
-            else
-                batch.packets[others++] = m;
-        }
-        left = others;
-        const uint16_t kept = esp::open_burst(*sa, {group.data(), grouped}, context.drops);
-        for (uint16_t i = 0; i < kept; i++)
-            opened(context, *sa, group[i]);
-    }
-    batch.count = 0;
-}
-
-}  // namespace
 
 bool read_spi(const PortView& port, rte_mbuf* m) noexcept
 {
@@ -169,6 +219,10 @@ void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcep
     Batch mine;
     for (rte_mbuf* m : packets) {
         PacketInfo& packet = info(m);
+        if (packet.spi == 0) {
+            take_opened_handed_over(context, m);
+            continue;
+        }
         packet.inbound = context.data.sad->find(packet.spi);
         if (packet.inbound == nullptr)
             context.drops.drop(m, Drop::kUnknownSpi);

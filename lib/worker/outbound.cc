@@ -64,6 +64,7 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
     const uint16_t sealed = esp::seal_burst(sa, context.index, group, context.drops);
     for (rte_mbuf* m : group.first(sealed)) {
         info(m).origin = Origin::kSealed;
+        info(m).tag = sa.tag().value();
         if (transport)
             route = route_to(context, info(m).flow);
         send(context, m, route);

@@ -33,7 +33,8 @@ struct alignas(8) PacketInfo {
         sa::InboundSa* inbound;  // after SAD look-up, for the rest of the turn
         uint8_t next_hop[16];    // Punt::kResolve
     };
-    uint32_t spi;  // of an ESP packet; all that the hand-over ring carries of its SA
+    uint32_t spi;  // of an ESP packet; all that the hand-over ring carries of its SA; 0: the port's tag does
+    uint64_t tag;  // sa::SaTag: inbound, of a packet the port has opened; outbound, of one the port shall seal
     uint16_t in_port;
     uint16_t out_port;
     net::Family next_hop_family;
@@ -45,7 +46,7 @@ struct alignas(8) PacketInfo {
     Fragment fragment;
     bool source_routed;  // IPv6 routing header with segments left
 };
-static_assert(sizeof(PacketInfo) <= 80);
+static_assert(sizeof(PacketInfo) <= 88);
 
 inline constexpr uint16_t kPacketInfoBytes = 128;  // private area of every mbuf pool
 static_assert(sizeof(PacketInfo) <= kPacketInfoBytes);

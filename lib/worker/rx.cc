@@ -35,6 +35,8 @@ void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& c
     packet.in_port = port.index;
     packet.origin = Origin::kClear;
     packet.encapsulated = false;
+    if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) != 0 && take_opened_by_port(context, port, m)) [[unlikely]]
+        return;
     const Verdict verdict = classify(context.own, port, m);
     switch (verdict.kind) {
         case Kind::kDrop:

@@ -45,13 +45,14 @@ uint16_t pass_on(Context& context, const PortState& port, std::span<rte_mbuf*> f
 
 void flush_port(Context& context, PortState& port) noexcept
 {
-    const auto frames = port.tx.all();
+    std::span<rte_mbuf*> frames = port.tx.all();
     if (frames.empty())
         return;
     uint16_t sent = 0;
     if (port.tx_worker != context.index) {
         sent = pass_on(context, port, frames);
     } else {
+        frames = frames.first(attach_sessions(context, *port.view, frames));
         // Before the port owns them; less what it did not take.
         uint64_t bytes = bytes_of(frames);
         sent = give(port, frames);

@@ -1,0 +1,109 @@
+// What ports do to packets themselves (rte_security): theirs told from ours on the way in, sessions attached on the way out.
+// rte_security_dynfield is experimental still in 25.11.
+#define ALLOW_EXPERIMENTAL_API
+
+#include <rte_security.h>
+
+#include "dpdk/compat.h"
+#include "esp/open.h"
+#include "net/headers.h"
+#include "sa/sad.h"
+#include "worker/context.h"
+
+namespace ipsecgw::worker {
+
+using telemetry::Drop;
+
+namespace {
+
+bool marked(const rte_mbuf* m) noexcept
+{
+    return (m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) != 0 && rte_security_dynfield_is_registered();
+}
+
+/// The owner counts and passes on.
+void accept(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
+{
+    if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) {
+        // Replayed, forged or malformed: the port does not tell which.
+        context.drops.drop(m, Drop::kAuth, *sa.counters);
+        return;
+    }
+    rte_mbuf* const burst[] = {m};
+    esp::accept_opened(sa, burst);
+    opened(context, sa, m);
+}
+
+}  // namespace
+
+bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m) noexcept
+{
+    if (!marked(m))
+        return false;
+    PacketInfo& packet = info(m);
+    packet.tag = *rte_security_dynfield(m);
+    sa::InboundSa* sa = context.data.sad->inbound_by_tag(sa::SaTag::from(packet.tag));
+    if (sa == nullptr || port.role == model::PortRole::kProtected) {
+        context.drops.drop(m, Drop::kStaleTag);
+        return true;
+    }
+    if (sa->kind != sa::OffloadKind::kFullProtocol)
+        return false;
+    if (rte_pktmbuf_adj(m, sizeof(net::EthernetHeader)) == nullptr) {
+        context.drops.drop(m, Drop::kRunt);
+        return true;
+    }
+    packet.spi = 0;
+    if (sa->owner != context.index)
+        hand_over(context, m, sa->owner);
+    else
+        accept(context, *sa, m);
+    return true;
+}
+
+void take_opened_handed_over(Context& context, rte_mbuf* m) noexcept
+{
+    sa::InboundSa* sa = context.data.sad->inbound_by_tag(sa::SaTag::from(info(m).tag));
+    if (sa == nullptr || sa->kind != sa::OffloadKind::kFullProtocol || sa->owner != context.index)
+        context.drops.drop(m, Drop::kStaleTag);
+    else
+        accept(context, *sa, m);
+}
+
+PortText text_of(const sa::InboundSa& sa, rte_mbuf* m) noexcept
+{
+    if (!marked(m))
+        return PortText::kCiphered;
+    if (*rte_security_dynfield(m) != sa.tag().value())
+        return PortText::kStale;
+    return (m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0 ? PortText::kForged : PortText::kDeciphered;
+}
+
+uint16_t attach_sessions(Context& context, const PortView& port, std::span<rte_mbuf*> frames) noexcept
+{
+    uint16_t kept = 0;
+    for (rte_mbuf* m : frames) {
+        if ((m->ol_flags & RTE_MBUF_F_TX_SEC_OFFLOAD) == 0) [[likely]] {
+            frames[kept++] = m;
+            continue;
+        }
+        const sa::OutboundSa* sa = context.data.sad->outbound_by_tag(sa::SaTag::from(info(m).tag));
+        if (sa == nullptr || sa->session == nullptr) {
+            context.drops.drop(m, Drop::kStaleTag);
+            continue;
+        }
+        if (sa->session_port != port.port_id) {
+            context.drops.drop(m, Drop::kOtherPort, sa->counters[context.index]);
+            continue;
+        }
+        m->l2_len = sizeof(net::EthernetHeader);
+        if (rte_security_set_pkt_metadata(dpdk::compat::security_ctx(sa->session_context), sa->session, m, nullptr) != 0) {
+            context.drops.drop(m, Drop::kCipher, sa->counters[context.index]);
+            continue;
+        }
+        frames[kept++] = m;
+    }
+    return kept;
+}
+
+}  // namespace ipsecgw::worker
