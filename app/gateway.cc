@@ -99,8 +99,9 @@ base::Result<std::unique_ptr<Gateway>> Gateway::start(model::Gateway config, Hos
     GW_TRY(gateway->open_ports(config));
     GW_TRY(gateway->make_tables(config));
     GW_TRY(gateway->make_workers());
-    GW_TRY(gateway->make_control(config));
     GW_TRY(gateway->start_ports());
+    GW_TRY(gateway->make_provider(config));
+    GW_TRY(gateway->make_control(config));
     GW_TRY(gateway->launch_workers());
     GW_TRY(gateway->listen(config.settings.control_socket));
     GW_TRY(gateway->start_control());
@@ -201,6 +202,20 @@ base::Result<void> Gateway::make_workers()
     return {};
 }
 
+// After the ports have started: some take flow rules only then.
+base::Result<void> Gateway::make_provider(const model::Gateway& config)
+{
+    std::vector<uint16_t> outside;
+    for (const auto& view : data_.ports)
+        if (view.role != model::PortRole::kProtected)
+            outside.push_back(view.port_id);
+    provider_ = GW_TRY(offload::RteSecurityProvider::create(outside, config.settings.max_sas, -1));
+    for (const auto& view : data_.ports)
+        if (view.role != model::PortRole::kProtected)
+            base::log(LogLevel::kInfo, "offload on port %s: %s", view.name.c_str(), provider_->describe(view.port_id).c_str());
+    return {};
+}
+
 base::Result<void> Gateway::make_control(const model::Gateway& config)
 {
     loop_ = GW_TRY(control::EventLoop::create());
@@ -208,6 +223,7 @@ base::Result<void> Gateway::make_control(const model::Gateway& config)
     parts.data = &data_;
     parts.reclaimer = reclaimer_.get();
     parts.engines = engines_.get();
+    parts.provider = provider_.get();
     for (const auto& worker : workers_)
         parts.workers.push_back(worker.get());
     parts.lcores.assign(host_.lcores.begin(), host_.lcores.end());

@@ -18,6 +18,7 @@
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
 #include "model/gateway.h"
+#include "offload/rte_security_provider.h"
 #include "route/tables.h"
 #include "sa/sad.h"
 #include "sa/spd.h"
@@ -60,8 +61,9 @@ class Gateway {
     base::Result<void> open_ports(const model::Gateway& config);
     base::Result<void> make_tables(const model::Gateway& config);
     base::Result<void> make_workers();
-    base::Result<void> make_control(const model::Gateway& config);
     base::Result<void> start_ports();
+    base::Result<void> make_provider(const model::Gateway& config);
+    base::Result<void> make_control(const model::Gateway& config);
     base::Result<void> launch_workers();
     base::Result<void> listen(const std::string& socket);
     base::Result<void> start_control();
@@ -73,6 +75,7 @@ class Gateway {
     std::unique_ptr<esp::Engines> engines_;
     std::unique_ptr<dpdk::MbufPool> pool_;
     std::vector<dpdk::Port> ports_;
+    std::unique_ptr<offload::RteSecurityProvider> provider_;
     std::unique_ptr<dpdk::Qsbr> qsbr_;
     std::unique_ptr<dpdk::Reclaimer> reclaimer_;
     std::unique_ptr<sa::Sad> sad_;

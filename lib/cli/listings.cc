@@ -83,6 +83,7 @@ constexpr Column<SaStatus> kSaColumns[] = {
     {"esn", "ESN", kFlag, kDetail, [](const SaStatus& r) { return Json(r.esn); }},
     {"offload", "OFFLOAD", kText, kBoth, [](const SaStatus& r) { return text(r.offload); }, "offload_reason"},
     {"offload_reason", "OFFLOAD-REASON", kText, kNowhere, [](const SaStatus& r) { return text(r.offload_reason); }},
+    {"steering", "STEERING", kText, kDetail, [](const SaStatus& r) { return text(r.steering); }},
     {"engine", "ENGINE", kText, kDetail, [](const SaStatus& r) { return text(r.engine); }, "engine_reason"},
     {"engine_reason", "ENGINE-REASON", kText, kNowhere, [](const SaStatus& r) { return text(r.engine_reason); }},
     {"worker", "WORKER", kCount, kBoth, [](const SaStatus& r) { return optional(r.worker); }},

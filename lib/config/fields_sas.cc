@@ -202,6 +202,14 @@ constexpr Field<SaDraft> kSaFields[] = {
          draft.has_engine = true;
          return {};
      }},
+    {{"hw_offload", Kind::kWord, false, "no", "no|yes|crypto|full|packet|auto"},
+     [](Reader&, SaDraft& draft, const Value& value) -> Result<void> {
+         using model::HwOffload;
+         constexpr HwOffload kMeaning[] = {HwOffload::kNo,   HwOffload::kCrypto, HwOffload::kCrypto,
+                                           HwOffload::kFull, HwOffload::kFull,   HwOffload::kAuto};
+         draft.sa.hw_offload = kMeaning[value.number];
+         return {};
+     }},
     {{"worker", Kind::kNumber, false, "the least loaded", "", 0, 255},
      [](Reader&, SaDraft& draft, const Value& value) -> Result<void> {
          draft.sa.worker = static_cast<uint16_t>(value.number);

@@ -36,7 +36,7 @@ constexpr Synonym kSynonyms[] = {
     {"life_bytes", "the setting is lifetime.hard_bytes"},
     {"rekey_packets", "the setting is lifetime.soft_packets"},
     {"life_packets", "the setting is lifetime.hard_packets"},
-    {"hw_offload", "hardware offload is not part of this release: every SA is software"},
+    {"offload", "the setting is hw_offload"},
     {"gateway", "the setting is via"},
     {"nexthop", "the setting is via"},
     {"interface", "the setting is port"},

@@ -40,7 +40,7 @@ ControlPlane::State::State(Parts given)
     : parts(std::move(given)),
       started_ns(parts.now_ns()),
       policies(*parts.data->spd, sas),
-      installer({*parts.data->sad, *parts.data->spd, *parts.reclaimer, *parts.engines, sas, policies, sockets_of(parts)}),
+      installer({*parts.data, *parts.data->sad, *parts.data->spd, parts.provider, *parts.reclaimer, *parts.engines, sas, policies, sockets_of(parts)}),
       routes(*parts.data),
       transmitter(*parts.data, parts.workers, drops),
       neighbours(*parts.data, transmitter, drops),
@@ -62,7 +62,8 @@ base::Result<void> ControlPlane::load(const model::Gateway& gateway)
     return loaded;
 }
 
-// Policies come before SAs, so each SA gets its selectors once, and routes last: until they stand nothing leaves.
+// Policies come first, so each SA gets its selectors once and nothing a policy protects finds a route before its policy; routes before SAs,
+// so that an SA's port is known.
 base::Result<void> ControlPlane::load_all(const model::Gateway& gateway, std::vector<std::function<void()>>& undo)
 {
     State& s = *state_;
@@ -73,18 +74,22 @@ base::Result<void> ControlPlane::load_all(const model::Gateway& gateway, std::ve
         GW_TRY(s.policies.add(policy));
         undo.push_back([&s, &policy] { static_cast<void>(s.policies.remove(policy.name)); });
     }
-    for (const auto& sa : gateway.sas) {
-        GW_TRY(install_sa(sa.clone()));
-        undo.push_back([this, &sa] { static_cast<void>(remove_sa(sa.name)); });
-    }
     for (const auto& neighbour : gateway.neighbours) {
         GW_TRY(s.neighbours.add_static(neighbour));
         undo.push_back([&s, &neighbour] { s.neighbours.remove(neighbour); });
     }
-    undo.push_back([&s, before = s.routes.snapshot()]() mutable { s.routes.restore(std::move(before)); });
+    undo.push_back([&s, before = s.routes.snapshot()]() mutable {
+        s.routes.restore(std::move(before));
+        static_cast<void>(s.routes.publish());
+    });
     for (const auto& route : gateway.routes)
         GW_TRY(s.routes.add(route));
-    return s.routes.publish();
+    GW_TRY(s.routes.publish());
+    for (const auto& sa : gateway.sas) {
+        GW_TRY(install_sa(sa.clone()));
+        undo.push_back([this, &sa] { static_cast<void>(remove_sa(sa.name)); });
+    }
+    return {};
 }
 
 base::Result<void> ControlPlane::install_sa(model::SaParams params)

@@ -14,6 +14,7 @@
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
 #include "model/gateway.h"
+#include "offload/provider.h"
 #include "route/resolver.h"
 #include "worker/dataplane.h"
 #include "worker/worker.h"
@@ -35,8 +36,9 @@ struct SaStatus {
     std::string algorithm;                 // "aes256gcm16"
     bool esn = false;
     bool udp_encapsulation = false;
-    std::string offload = "software";
+    std::string offload = "software";      // or "inline-crypto", "full-protocol"
     std::string offload_reason;
+    std::string steering;                  // inbound: how packets find the owner; empty: by the port's RSS and hand-over
     std::string engine;                    // "aesni_gcm"
     std::string engine_reason;
     std::optional<uint16_t> worker;        // inbound: owner
@@ -114,6 +116,7 @@ class ControlPlane {
         worker::DataPlane* data = nullptr;
         dpdk::Reclaimer* reclaimer = nullptr;
         esp::Engines* engines = nullptr;
+        offload::Provider* provider = nullptr;  // null: no port does IPsec
         std::vector<worker::Worker*> workers;
         std::vector<uint32_t> lcores;      // of each worker
         std::string version;

@@ -33,10 +33,7 @@ base::Result<SaRecord*> Installer::install(model::SaParams params, uint64_t now_
     record.params = std::move(params);
     record.algorithm = record.params.suite.name();
     record.installed_ns = now_ns;
-    if (record.is_inbound())
-        GW_TRY(publish_inbound(record));
-    else
-        GW_TRY(publish_outbound(record));
+    GW_TRY(publish(record));
     record.params.keymat = {};
     SaRecord& stored = parts_.sas.insert(std::move(record));
     if (!stored.is_inbound())
@@ -44,26 +41,96 @@ base::Result<SaRecord*> Installer::install(model::SaParams params, uint64_t now_
     return &stored;
 }
 
+const worker::PortView* Installer::port_of(const model::SaParams& params) const
+{
+    const auto& ports = parts_.data.ports;
+    if (params.direction == model::Direction::kInbound)
+        for (const auto& port : ports)
+            for (const auto& address : port.addresses)
+                if (address.address == params.local)
+                    return &port;
+    const route::NextHop* next_hop = parts_.data.tables->fib().lookup(params.remote);
+    return next_hop != nullptr && next_hop->port < ports.size() ? &ports[next_hop->port] : nullptr;
+}
+
+base::Result<offload::Choice> Installer::choose(const SaRecord& record, sa::SaTag tag) const
+{
+    offload::Options options;
+    options.provider = parts_.provider;
+    if (const worker::PortView* port = port_of(record.params)) {
+        // Queue q is polled by worker q modulo workers; without a queue of its own the owner gets its packets by hand-over.
+        const uint16_t queue = port->rx_queues == 0 ? uint16_t{0} : static_cast<uint16_t>(record.owner % port->rx_queues);
+        options.placement = offload::Placement{port->port_id, queue, port->rx_queues};
+    }
+    return offload::choose(record.params, tag, options);
+}
+
+base::Result<void> Installer::publish(SaRecord& record)
+{
+    auto published = record.is_inbound() ? publish_inbound(record) : publish_outbound(record);
+    if (published || record.params.hw_offload != model::HwOffload::kAuto || record.kind == sa::OffloadKind::kSoftware)
+        return published;
+    // The port took the session but not what goes with it: auto takes the next best that cannot be refused.
+    const std::string reason = "auto: " + published.error().what;
+    record.params.hw_offload = model::HwOffload::kNo;
+    published = record.is_inbound() ? publish_inbound(record) : publish_outbound(record);
+    record.params.hw_offload = model::HwOffload::kAuto;
+    record.offload_reason = reason;
+    return published;
+}
+
 base::Result<void> Installer::publish_inbound(SaRecord& record)
 {
     record.owner = choose_owner(record.params);
-    auto built = GW_TRY(esp::build_inbound(record.params, record.owner, parts_.engines, parts_.sockets[record.owner]));
-    record.engine = built.sa->cipher->engine;
+    offload::Choice choice = GW_TRY(choose(record, parts_.sad.next_inbound_tag()));
+    record.kind = choice.kind;
+    record.offload_reason = std::move(choice.reason);
+    record.installed = std::move(choice.installed);
+    auto built = GW_TRY(esp::build_inbound(record.params, record.owner, parts_.engines, parts_.sockets[record.owner], record.kind));
+    record.engine = built.sa->cipher != nullptr ? built.sa->cipher->engine : "port";
     record.engine_reason = std::move(built.engine_reason);
     parts_.spd.set_selectors(*built.sa, parts_.policies.selectors_for(record.params.name));
     record.inbound = GW_TRY(parts_.sad.publish(std::move(built.sa)));
     owned_[record.owner]++;
-    return {};
+    return activate(record);
+}
+
+base::Result<void> Installer::activate(SaRecord& record)
+{
+    if (record.installed == nullptr)
+        return {};
+    auto activated = record.installed->activate();
+    if (!activated)
+        unpublish_inbound(record);
+    return activated;
 }
 
 base::Result<void> Installer::publish_outbound(SaRecord& record)
 {
     const auto workers = static_cast<uint16_t>(owned_.size());
-    auto built = GW_TRY(esp::build_outbound(record.params, workers, parts_.engines, outbound_socket()));
-    record.engine = built.sa->ciphers[0]->engine;
+    offload::Choice choice = GW_TRY(choose(record, parts_.sad.next_outbound_tag()));
+    record.kind = choice.kind;
+    record.offload_reason = std::move(choice.reason);
+    record.installed = std::move(choice.installed);
+    auto built = GW_TRY(esp::build_outbound(record.params, workers, parts_.engines, outbound_socket(), record.kind));
+    record.engine = built.sa->ciphers[0] != nullptr ? built.sa->ciphers[0]->engine : "port";
     record.engine_reason = std::move(built.engine_reason);
+    if (record.installed != nullptr) {
+        const offload::PortSession session = record.installed->session();
+        built.sa->session_context = session.context;
+        built.sa->session = session.session;
+        built.sa->session_port = session.port_id;
+    }
     record.outbound = GW_TRY(parts_.sad.adopt(std::move(built.sa)));
     return {};
+}
+
+// After the SA that refers to it: workers may still hand packets to the session until the grace period is over.
+void Installer::retire_installed(SaRecord& record)
+{
+    if (record.installed != nullptr)
+        parts_.reclaimer.retire([installed = std::move(record.installed)]() mutable { installed.reset(); });
+    record.installed = nullptr;
 }
 
 void Installer::remove(SaRecord& record)
@@ -72,6 +139,7 @@ void Installer::remove(SaRecord& record)
         // A worker that has read the pointer already may still seal with it: the grace period covers that.
         parts_.policies.detach_outbound(record);
         static_cast<void>(parts_.sad.retire_outbound(record.outbound->slot));
+        retire_installed(record);
     } else if (!record.expired) {
         unpublish_inbound(record);
     }
@@ -97,8 +165,11 @@ void Installer::expire(SaRecord& record)
 void Installer::unpublish_inbound(SaRecord& record)
 {
     sa::InboundSa& sa = *record.inbound;
+    if (record.installed != nullptr)
+        record.installed->deactivate();  // the flow rule first: from here on packets arrive as ESP
     static_cast<void>(parts_.sad.retire_inbound(record.params.spi));
     parts_.spd.set_selectors(sa, nullptr);  // also stops what a worker has found already
+    retire_installed(record);
     owned_[record.owner]--;
 }
 

@@ -11,16 +11,20 @@
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
 #include "model/sa_params.h"
+#include "offload/choose.h"
 #include "sa/sad.h"
 #include "sa/spd.h"
+#include "worker/dataplane.h"
 
 namespace ipsecgw::control {
 
 class Installer {
  public:
     struct Parts {
+        const worker::DataPlane& data;
         sa::Sad& sad;
         sa::Spd& spd;
+        offload::Provider* provider;  // may be null
         dpdk::Reclaimer& reclaimer;
         esp::Engines& engines;
         SaTable& sas;
@@ -42,9 +46,15 @@ class Installer {
     [[nodiscard]] base::Result<void> check(const model::SaParams& params) const;
     [[nodiscard]] uint16_t choose_owner(const model::SaParams& params) const;
     [[nodiscard]] int outbound_socket() const;
+    /// The port an SA's packets enter or leave by; none: no port has the address and no route leads to the peer.
+    [[nodiscard]] const worker::PortView* port_of(const model::SaParams& params) const;
+    [[nodiscard]] base::Result<offload::Choice> choose(const SaRecord& record, sa::SaTag tag) const;
+    base::Result<void> publish(SaRecord& record);
     base::Result<void> publish_inbound(SaRecord& record);
+    base::Result<void> activate(SaRecord& record);
     base::Result<void> publish_outbound(SaRecord& record);
     void unpublish_inbound(SaRecord& record);
+    void retire_installed(SaRecord& record);
 
     Parts parts_;
     std::vector<uint32_t> owned_;

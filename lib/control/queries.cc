@@ -57,7 +57,10 @@ SaStatus status_of(const SaRecord& sa, uint64_t now_ns)
     row.algorithm = sa.algorithm;
     row.esn = sa.params.esn;
     row.udp_encapsulation = sa.params.udp.has_value();
-    row.offload_reason = "this build has software ESP only";
+    row.offload = sa::to_string(sa.kind);
+    row.offload_reason = sa.offload_reason;
+    if (sa.is_inbound())
+        row.steering = sa.installed != nullptr ? sa.installed->steering() : "the port's RSS, hand-over to the owner";
     row.engine = sa.engine;
     row.engine_reason = sa.engine_reason;
     if (sa.is_inbound()) {

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "model/sa_params.h"
+#include "offload/provider.h"
 #include "sa/inbound_sa.h"
 #include "sa/outbound_sa.h"
 
@@ -42,6 +43,9 @@ struct SaRecord {
     std::string algorithm;
     std::string engine;
     std::string engine_reason;
+    sa::OffloadKind kind = sa::OffloadKind::kSoftware;
+    std::string offload_reason;
+    std::shared_ptr<offload::Installed> installed;  // what a port holds of it; null: nothing
     uint64_t installed_ns = 0;
 
     // Lifetimes'.

@@ -212,6 +212,7 @@ SaParams SaParams::clone() const
     copy.tunnel = tunnel;
     copy.tfc_pad_to = tfc_pad_to;
     copy.lifetime = lifetime;
+    copy.hw_offload = hw_offload;
     copy.engine = engine;
     copy.worker = worker;
     copy.first_sequence = first_sequence;

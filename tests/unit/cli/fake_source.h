@@ -24,6 +24,7 @@ inline control::SaStatus inbound_sa()
     sa.algorithm = "aes256gcm16";
     sa.esn = true;
     sa.offload_reason = "port 0 has no security context";
+    sa.steering = "the port's RSS, hand-over to the owner";
     sa.engine = "aesni_gcm";
     sa.engine_reason = "auto: fastest for aes256gcm16 on this machine";
     sa.worker = 2;

@@ -112,6 +112,7 @@ udp-encapsulation        no
 algorithm                aes256gcm16
 esn                      yes
 offload                  software: port 0 has no security context
+steering                 the port's RSS, hand-over to the owner
 engine                   aesni_gcm: auto: fastest for aes256gcm16 on this machine
 worker                   2
 packets                  1882211
