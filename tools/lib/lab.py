@@ -178,7 +178,8 @@ def _start_time(pid):
 class Gateway:
     """One ipsec-gw in a namespace, its ports on af_packet over interfaces of that namespace."""
 
-    def __init__(self, lab, role, program, gwctl, config, interfaces, *, cpus, workers=1, queues=1):
+    def __init__(self, lab, role, program, gwctl, config, interfaces, *, cpus, workers=1, queues=1, inline_ipsec=None):
+        # inline_ipsec: the driver's file; then net_inline_ipsec0 stands on the last interface's port.
         self.lab = lab
         self.role = role
         self.ns = lab.namespaces[role]
@@ -191,6 +192,7 @@ class Gateway:
         self.cpus = cpus
         self.workers = workers
         self.queues = queues
+        self.inline_ipsec = inline_ipsec
         self.process = None
         self.config.touch(mode=0o600)     # keys are in it
         self.config.write_text(config, encoding="utf-8")
@@ -199,6 +201,8 @@ class Gateway:
         # Workers on the CPUs given, the main thread beside the first: several gateways share a small machine.
         lcores = [f"0@{self.cpus[0]}"] + [f"{w + 1}@{self.cpus[w % len(self.cpus)]}" for w in range(self.workers)]
         vdevs = [f"--vdev=net_af_packet{i},iface={name},qpairs={self.queues}" for i, name in enumerate(self.interfaces)]
+        if self.inline_ipsec:
+            vdevs = ["-d", self.inline_ipsec, *vdevs, f"--vdev=net_inline_ipsec0,backing=net_af_packet{len(self.interfaces) - 1},queues={self.queues}"]
         return [self.program, "--no-huge", "-m", "256", "--no-pci", f"--file-prefix={self.ns.name}", "--lcores", ",".join(lcores), *vdevs,
                 "--", "--config", self.config]
 

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,11 +46,21 @@ def build():
     builder = builds.Builder(ROOT, LOGS, len(os.sched_getaffinity(0)))
     builder.configure("gcc")
     builder.compile("gcc", ["build.ninja"])
-    builder.compile("gcc", builder.targets_under("gcc", "app") + builder.targets_under("gcc", "tools"))
+    builder.compile("gcc", builder.targets_under("gcc", "app") + builder.targets_under("gcc", "tools") + builder.targets_under("gcc", "drivers"))
     return builder.directory("gcc")
 
 
-def make_lab(the_lab, directory):
+def driver_file(directory):
+    """The model NIC's driver, where EAL loads it from: never below a folder that everybody may write to."""
+    built = directory / "drivers" / "net" / "inline_ipsec" / "librte_net_inline_ipsec.so"
+    if not built.exists():
+        raise Failed("the model NIC's driver was not built: run tools/driver-headers, then again")
+    safe = pathlib.Path("/run/ipsec-gw-lab")
+    safe.mkdir(mode=0o755, exist_ok=True)
+    return shutil.copy2(built, safe / built.name)
+
+
+def make_lab(the_lab, directory, offload):
     """Namespaces, wires, both gateways running. Returns (host_a, host_b, gateway_a, gateway_b)."""
     host_a, host_b = the_lab.namespace("host-a"), the_lab.namespace("host-b")
     gw_a, gw_b = the_lab.gateway_namespace("gw-a"), the_lab.gateway_namespace("gw-b")
@@ -62,8 +73,9 @@ def make_lab(the_lab, directory):
             host.ip("route", "add", "default", "via", router)
     cpus = sorted(os.sched_getaffinity(0))
     pair = []
-    for role, config, cpu in zip(("gw-a", "gw-b"), tunnel_pair.configs(the_lab.directory), (cpus[0], cpus[-1])):
-        gateway = lab.Gateway(the_lab, role, directory / "app" / "ipsec-gw", directory / "tools" / "gwctl" / "gwctl", config, ("lan", "wan"), cpus=[cpu])
+    driver = driver_file(directory) if offload else None
+    for role, config, cpu in zip(("gw-a", "gw-b"), tunnel_pair.configs(the_lab.directory, offload), (cpus[0], cpus[-1])):
+        gateway = lab.Gateway(the_lab, role, directory / "app" / "ipsec-gw", directory / "tools" / "gwctl" / "gwctl", config, ("lan", "wan"), cpus=[cpu], inline_ipsec=driver)
         gateway.start()
         print(f"{role}: " + " ".join(str(w) for w in gateway.command()))
         pair.append(gateway)
@@ -128,10 +140,10 @@ def tcp(client, server, address):
     return result["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
-def demonstrate(the_lab, directory):
+def demonstrate(the_lab, directory, offload):
     """Everything with traffic in it. Returns the last line and whether all of it is true."""
     step("two hosts, two gateways" + PICTURE)
-    host_a, host_b, gw_a, gw_b = make_lab(the_lab, directory)
+    host_a, host_b, gw_a, gw_b = make_lab(the_lab, directory, offload)
     ends = {gateway.role: gateway.ns for gateway in (gw_a, gw_b)}
     esp = [Capture(ns, ESP, the_lab.directory / f"esp-to-{role}.pcap") for role, ns in ends.items()]
     plain = [Capture(ns, f"not ({ESP}) and not ({NOT_IP})", the_lab.directory / f"plaintext-to-{role}.pcap") for role, ns in ends.items()]
@@ -150,6 +162,10 @@ def demonstrate(the_lab, directory):
             f"plaintext packets {plain_packets} on the wire, tcp {rate:.0f} Mbit/s")
     # Each ping is one ESP packet each way.
     good = received == sent == PINGS and received6 == sent6 == PINGS and esp_packets >= 4 * PINGS and plain_packets == 0 and rate >= 1
+    if offload:
+        kinds = {row["offload"] for gateway in (gw_a, gw_b) for row in gateway.json("sa", "show")}
+        line += f", offload {' and '.join(sorted(kinds))}"
+        good = good and kinds == {tunnel_pair.OFFLOADS[offload]}
     if received6 != PINGS:
         line += f"; IPv6 {received6}/{sent6} pings"
     if plain_packets:
@@ -181,10 +197,12 @@ def run(args):
     kept = False
     try:
         step("build")
+        if args.offload:
+            subprocess.run([ROOT / "tools" / "driver-headers"], check=True, stdout=subprocess.DEVNULL)
         directory = build()
         the_lab.open()
         try:
-            line, good = demonstrate(the_lab, directory)
+            line, good = demonstrate(the_lab, directory, args.offload)
             if args.keep and good:
                 the_lab.keep()
                 kept = True
@@ -203,6 +221,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/quickstart", description="Two gateways on this machine, traffic through the tunnel, a look at the wire.")
     parser.add_argument("--keep", action="store_true", help="leave it running and say how to look around")
     parser.add_argument("--stop", action="store_true", help="take down what --keep left")
+    parser.add_argument("--offload", choices=sorted(tunnel_pair.OFFLOADS), help="put the SAs into a model NIC on the unprotected side")
     parser.add_argument("--name", default="quickstart", help="of the lab, when several run side by side")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

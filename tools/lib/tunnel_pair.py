@@ -13,8 +13,22 @@ _KEYMAT = re.compile(r'keymat = "(0x)?([0-9a-f]+)"')
 _SOCKET = re.compile(r'control_socket = "[^"]*";')
 
 
-def configs(directory):
-    """The texts for gateway A and gateway B; their control sockets lie in `directory`."""
+# What --offload asks of each SA, and the word gwctl shows for what it should become on the model port.
+OFFLOADS = {"full": "full-protocol", "crypto": "inline-crypto", "auto": "full-protocol"}
+
+
+def _offloaded(text, offload):
+    """The sample with its unprotected port on the model NIC and hw_offload in each SA."""
+    text, ports = re.subn(r'(role = "unprotected";)|(device = )"net_af_packet1"', lambda m: m.group(1) or f'{m.group(2)}"net_inline_ipsec0"', text)
+    text, sas = re.subn(r'( *)(proposal = "[^"]*";)', rf'\1\2\n\1hw_offload = "{offload}";', text)
+    if ports != 2 or sas != 2:
+        raise ValueError(f"the sample has {ports} unprotected port settings and {sas} proposals, expected 2 each")
+    # The high half of the sequence number is not in the packet, so a port that only ciphers cannot have it.
+    return text.replace("-esn", "") if offload == "crypto" else text
+
+
+def configs(directory, offload=None):
+    """The texts for gateway A and gateway B; their control sockets lie in `directory`. `offload`: a key of OFFLOADS."""
     keys = {}       # the sample's public key -> the key of this run, the same in both files
 
     def fresh(match):
@@ -28,4 +42,6 @@ def configs(directory):
         text, keymats = _KEYMAT.subn(fresh, text)
         if sockets != 1 or keymats != 2:
             raise ValueError(f"two-port-{site}.cfg: {sockets} control sockets and {keymats} keys, expected 1 and 2")
+        if offload:
+            text = _offloaded(text, offload)
         yield text.replace("THE KEYS BELOW ARE PUBLIC.", "The keys below are this run's own.").replace(" Replace them on both gateways: openssl rand -hex 20; then chmod 600 this file.", "")
