@@ -49,7 +49,7 @@ void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& c
         case Kind::kTransit:
             break;
     }
-    if (port.role != model::PortRole::kProtected && read_spi(port, m)) {
+    if (read_spi(port, m)) {
         context.data.sad->prefetch(packet.spi);
         candidates.kinds[candidates.count] = verdict.kind;
         candidates.packets[candidates.count++] = m;

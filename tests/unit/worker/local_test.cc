@@ -144,6 +144,15 @@ TEST(Echo, WithoutAnSaTheAnswerStaysHere)
     EXPECT_EQ(two->sent(kWan).size(), 0u);
 }
 
+TEST(Echo, AnswersInClearOnlyWhereItWasAsked)
+{
+    const auto site = make_site({.number = 1});
+    // From the LAN in the name of somebody behind the WAN: the answer would leave there in clear.
+    site->receive_ip(kLan, echo_request({.source = "203.0.113.9", .destination = "10.1.0.1"}, 7, 1, text(56)));
+    EXPECT_EQ(site->sent(kWan).size() + site->sent(kLan).size(), 0u);
+    EXPECT_EQ(site->drops(Drop::kNoPolicy), 1u);
+}
+
 TEST(Echo, ProtectedAddressesDoNotAnswerInClearOutside)
 {
     const auto site = make_site({.number = 1});

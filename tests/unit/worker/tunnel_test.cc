@@ -1,4 +1,5 @@
 // Site 1 seals, site 2 opens: every mode, family, encapsulation and algorithm through two whole workers.
+#include <array>
 #include <tuple>
 
 #include <gtest/gtest.h>
@@ -169,6 +170,42 @@ TEST(Tunnel, KeepsTheOrderOfABurst)
     ASSERT_EQ(arrived.size(), 200u);
     for (uint16_t i = 0; i < 200; i++)
         EXPECT_EQ(arrived[i], after_a_hop(after_a_hop(udp_packet(between_hosts(1), i, 2000, text(64)))));
+}
+
+TEST(Tunnel, KeepsTheOrderOfEachSaAmongOthers)
+{
+    // Three SA pairs by UDP port; their packets arrive interleaved in one burst, in both directions of the grouping.
+    const auto one = make_site({.number = 1}), two = make_site({.number = 2});
+    for (uint32_t i = 0; i < 3; i++) {
+        const std::string port = "[udp/" + std::to_string(2000 + i) + "]";
+        auto out = sa_params({}, 1, model::Direction::kOutbound), in = sa_params({}, 1, model::Direction::kInbound);
+        out.spi = in.spi = 0x7000 + i;
+        one->add_policy("p" + std::to_string(i), model::Action::kProtect, {"10.1.0.0/24[udp]"}, {"10.2.0.0/24" + port},
+                        &one->add_outbound(out));
+        two->add_inbound(in, {"10.2.0.0/24" + port}, {"10.1.0.0/24[udp]"});
+    }
+    for (uint16_t i = 0; i < 96; i++)
+        one->receive_ip(kLan, udp_packet(between_hosts(1), i, static_cast<uint16_t>(2000 + i * 7 % 3), text(64)));
+    const auto wire = one->sent_ip(kWan);
+    // Sealed SA by SA; interleave them again for the other side.
+    std::array<std::vector<Bytes>, 3> lanes;
+    for (const auto& sealed : wire)
+        lanes[sealed[23] & 3].push_back(sealed);
+    for (size_t i = 0; i < 32; i++) {
+        for (const auto& lane : lanes) {
+            ASSERT_EQ(lane.size(), 32u);
+            two->receive_ip(kWan, lane[i]);
+        }
+    }
+    std::array<int, 3> last = {-1, -1, -1};
+    const auto arrived = two->sent_ip(kLan);
+    ASSERT_EQ(arrived.size(), 96u) << two->drop_report();
+    for (const auto& packet : arrived) {
+        const int place = packet[20] << 8 | packet[21];
+        int& before = last[static_cast<size_t>(packet[23] - (2000 & 0xff))];
+        EXPECT_LT(before, place);
+        before = place;
+    }
 }
 
 TEST(Tunnel, PadsForTrafficFlowConfidentiality)
