@@ -243,6 +243,10 @@ TEST(Policy, EspOnTheProtectedSideIsOrdinaryTraffic)
     for (const auto& sealed : one->sent_ip(kWan))
         two->receive_ip(kWan, sealed);
     EXPECT_EQ(two->sent_ip(kLan), std::vector<Bytes>{after_a_hop(after_a_hop(packet))});
+    // Nor is it opened for us there.
+    one->receive_ip(kLan, ip_packet({.source = "10.1.0.5", .destination = "192.0.2.1"}, 50, esp));
+    one->run();
+    EXPECT_EQ(one->drops(Drop::kNoListener), 1u) << one->drop_report();
 }
 
 }  // namespace

@@ -205,6 +205,46 @@ TEST(Threads, RunAndStop)
     EXPECT_EQ(counters.ports[kLan].tx_packets.get(), 400u) << two->drop_report();
 }
 
+/// Publishes and waits for the grace period; the turns the worker took meanwhile.
+uint64_t turns_of_a_grace_period(Gateway& site)
+{
+    const auto& turns = site.worker().counters().turns;
+    const uint64_t before = turns.get();
+    site.add_neighbour(kLan, "10.1.0.9", kHostMac);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (site.reclaimer().pending() != 0 && std::chrono::steady_clock::now() < deadline)
+        site.reclaimer().poll();
+    EXPECT_EQ(site.reclaimer().pending(), 0u);
+    return turns.get() - before;
+}
+
+TEST(Threads, IdleWorkersLetMemoryGo)
+{
+    const auto site = make_site({.number = 1});
+    std::thread thread([&] { site->worker().run(); });
+    while (site->worker().counters().turns.get() == 0)
+        std::this_thread::yield();
+    turns_of_a_grace_period(*site);  // polling without pause
+    site->worker().stop();
+    thread.join();
+}
+
+TEST(Threads, SleepingWorkersLetMemoryGo)
+{
+    const auto site = make_site({.number = 1});
+    site->data().idle_sleep_us = 500'000;
+    std::thread thread([&] { site->worker().run(); });
+    while (site->worker().counters().turns.get() < 1001)
+        std::this_thread::yield();
+    // It sleeps but for a turn each half second: a grace period that saw no turn did not wait for one.
+    uint64_t turns = 1;
+    for (int tries = 0; tries < 20 && turns != 0; tries++)
+        turns = turns_of_a_grace_period(*site);
+    EXPECT_EQ(turns, 0u);
+    site->worker().stop();
+    thread.join();
+}
+
 TEST(Allocation, NoTurnAllocates)
 {
     if (!can_count_allocations())
