@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "base/text.h"
@@ -117,8 +118,11 @@ void Connection::make_page()
 {
     std::vector<Json> page;
     const bool more = reply_->next(page);
-    for (const auto& row : page)
-        out_ += to_line({{"row", row}});
+    for (auto& row : page) {
+        Json line = Json::object();
+        line["row"] = std::move(row);
+        out_ += to_line(line);
+    }
     if (more)
         return;
     out_ += to_line({{"done", true}});
