@@ -50,6 +50,9 @@ class Namespace:
     def ip(self, *words):
         return sh("ip", "-n", self.name, *words)
 
+    def set_ipv6(self, interface, name, value):
+        self.run("sh", "-c", f"echo {value} > /proc/sys/net/ipv6/conf/{interface}/{name}")
+
     def pids(self):
         return [int(p) for p in sh("ip", "netns", "pids", self.name, check=False).stdout.split()]
 
@@ -72,18 +75,20 @@ class Lab:
         (self.directory / "owner").write_text(json.dumps({"pid": os.getpid(), "start": _start_time(os.getpid()), "keep": False}))
 
     def namespace(self, role):
-        """A namespace without IPv6 address autoconfiguration delays."""
+        """A namespace whose kernel uses an IPv6 address at once, and takes none from routers."""
         ns = Namespace(f"{PREFIX}{self.name}-{role}")
         sh("ip", "netns", "add", ns.name)
         self.namespaces[role] = ns
         ns.ip("link", "set", "lo", "up")
-        ns.run("sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0", "net.ipv6.conf.default.accept_ra=0")
+        ns.set_ipv6("default", "accept_dad", 0)
+        ns.set_ipv6("default", "accept_ra", 0)
         return ns
 
     def gateway_namespace(self, role):
         """A namespace whose kernel stays out of the way: no IPv6, so no address it would answer for."""
         ns = self.namespace(role)
-        ns.run("sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+        ns.set_ipv6("all", "disable_ipv6", 1)
+        ns.set_ipv6("default", "disable_ipv6", 1)
         return ns
 
     def wire(self, end_a, end_b, mtu=1500):
