@@ -1,6 +1,7 @@
 // ipsec-gw: options, configuration, EAL, gateway; then it waits for a signal and takes everything down again.
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <signal.h>
 #include <span>
 #include <sys/prctl.h>
@@ -69,8 +70,7 @@ int run(const Options& options, model::Gateway config, const sigset_t& stops)
     auto eal = dpdk::Eal::init(words);
     if (!eal)
         return fail(eal.error(), kNotStarted);
-    base::log(base::LogLevel::kInfo, "%s, %u lcores, control beside main lcore %u", rte_version(), rte_lcore_count(),
-              rte_get_main_lcore());
+    base::log(base::LogLevel::kInfo, "%s, %u lcores, main %u", rte_version(), rte_lcore_count(), rte_get_main_lcore());
     auto gateway = Gateway::start(std::move(config), {"gateway", Gateway::worker_lcores(), IPSECGW_VERSION});
     if (!gateway)
         return fail(gateway.error(), kNotStarted);
@@ -112,5 +112,9 @@ int main_of(std::span<char*> words)
 
 int main(int argc, char** argv)
 {
-    return ipsecgw::app::main_of({argv, static_cast<size_t>(argc)});
+    try {
+        return ipsecgw::app::main_of({argv, static_cast<size_t>(argc)});
+    } catch (const std::exception& e) {
+        return ipsecgw::app::fail({ipsecgw::base::ErrorCode::kInternal, e.what()}, ipsecgw::app::kNotStarted);
+    }
 }

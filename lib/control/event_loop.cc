@@ -1,9 +1,5 @@
 #include "control/event_loop.h"
 
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -12,6 +8,10 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -26,6 +26,7 @@ namespace {
 constexpr uint64_t kMailbox = 0;  // epoll tag of the eventfd; watches count from 1
 constexpr size_t kEventsPerTurn = 64;
 constexpr uint64_t kNsPerMs = 1'000'000;
+constexpr int kRetryMs = 100;  // after a before-sleep hook that failed: it may have been about to arm a timer
 
 /// Runs a callback so that nothing it throws gets lost or stops the loop.
 template <class F, class... Args>
@@ -59,8 +60,9 @@ struct EventLoop::State {
 
     // The loop's thread only.
     uint64_t last_id = 0;
-    std::unordered_map<uint64_t, std::shared_ptr<Watch>> watches;  // by tag: an event for a tag taken back finds nothing,
-    std::unordered_map<int, uint64_t> tags;                        // even when its fd number is in use again
+    std::unordered_map<uint64_t, std::shared_ptr<Watch>>
+        watches;                             // by tag: an event for a tag taken back finds nothing,
+    std::unordered_map<int, uint64_t> tags;  // even when its fd number is in use again
     std::map<TimerKey, std::function<void()>> timers;
     std::unordered_map<uint64_t, uint64_t> timer_when;
     std::function<bool()> before_sleep;
@@ -135,9 +137,11 @@ void EventLoop::State::close_mailbox()
 int EventLoop::State::timeout_ms()
 {
     if (before_sleep) {
-        bool may_sleep = true;
+        std::optional<bool> may_sleep;
         guarded("before-sleep hook", [&] { may_sleep = before_sleep(); });
-        if (!may_sleep)
+        if (!may_sleep.has_value())
+            return kRetryMs;
+        if (!*may_sleep)
             return 0;
     }
     {
@@ -177,7 +181,10 @@ void EventLoop::State::wait()
 
 EventLoop::EventLoop(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-EventLoop::~EventLoop() { state_->close_mailbox(); }
+EventLoop::~EventLoop()
+{
+    state_->close_mailbox();
+}
 
 base::Result<std::unique_ptr<EventLoop>> EventLoop::create()
 {
@@ -261,7 +268,10 @@ void EventLoop::post(std::function<void()> task)
         state_->ring();
 }
 
-void EventLoop::set_before_sleep(std::function<bool()> before_sleep) { state_->before_sleep = std::move(before_sleep); }
+void EventLoop::set_before_sleep(std::function<bool()> before_sleep)
+{
+    state_->before_sleep = std::move(before_sleep);
+}
 
 void EventLoop::run()
 {

@@ -84,6 +84,7 @@ class Description:
     workers: int = 1
     dynamic_neighbours: bool = False    # nothing but what ARP and neighbour discovery find
     one_armed: bool = False             # hosts and peers on one wire
+    settings: dict = dataclasses.field(default_factory=dict)
 
     @property
     def interfaces(self):
@@ -103,7 +104,7 @@ class Description:
 
     def config(self, socket):
         return libconfig_text.dump({
-            "gateway": {"control_socket": str(socket), "idle_sleep_us": 20},
+            "gateway": {"control_socket": str(socket), "idle_sleep_us": 20, **self.settings},
             "ports": self._ports(),
             "routes": [{"prefix": prefix, "via": via} for prefix, via in
                        (("10.2.0.0/15", PEER4), ("10.4.0.0/14", PEER4), ("2001:db8:2::/48", PEER6), ("2001:db8:4::/48", PEER6))],
@@ -166,6 +167,10 @@ POLICIES = Description("policies", [Pair("site", 1)], policies=[
 NEIGHBOURS = Description("neighbours", [Pair("site", 1)], policies=POLICIES.policies, dynamic_neighbours=True)
 
 ONE_ARMED = Description("one-armed", [Pair("site", 1)], one_armed=True)
+
+# UDP-encapsulated SAs that have nothing to say for a second.
+KEEPALIVES = Description("keepalives", [Pair("nat-t", 1, udp=True), Pair("nat-t6", 2, outer=6, udp=True), Pair("plain", 3)],
+                         settings={"nat_keepalive_seconds": 1})
 
 # Inbound SAs have one owner; packets reach it whatever queue the port puts them on.
 WORKERS = Description("workers", [Pair(f"site-{n}", n) for n in range(1, 9)], workers=2)

@@ -198,7 +198,7 @@ SUITES = (
     Suite("fuzz", "every parser of foreign text, from its corpus", meson_suite, 400, build="clang-asan", meson=("fuzz",), env=SANITIZER_ENV,
           tools=("clang++",)),
     Suite("tsan", "what threads share, under the thread sanitizer", meson_suite, 400, build="gcc-tsan", meson=("unit",),
-          only=("sa", "dpdk"), env=SANITIZER_ENV),
+          only=("sa", "dpdk", "event_loop"), env=SANITIZER_ENV),
     Suite("long", "10 million mutated packets, 100 million through one worker", meson_suite, 400, meson=("long",)),
     Suite("netns", "gateways in namespaces, scapy and tshark as oracles", netns_suite, 300, root=True, tools=("ip", "ethtool", "tcpdump", "tshark")),
     Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),

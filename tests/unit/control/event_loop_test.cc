@@ -1,16 +1,15 @@
 #include "control/event_loop.h"
 
-#include <fcntl.h>
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
+#include <fcntl.h>
 #include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <sys/epoll.h>
 #include <thread>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -38,7 +37,7 @@ struct Pipe {
 };
 
 class EventLoopTest : public testing::Test {
- protected:
+  protected:
     EventLoopTest() : loop(EventLoop::create().value()) {}
     std::unique_ptr<EventLoop> loop;
 };
@@ -72,7 +71,10 @@ TEST_F(EventLoopTest, TaskDestructorMayPostWhileTheLoopCloses)
 {
     struct PostsWhenDestroyed {
         explicit PostsWhenDestroyed(EventLoop& target) : loop(target) {}
-        ~PostsWhenDestroyed() { loop.post([] {}); }
+        ~PostsWhenDestroyed()
+        {
+            loop.post([] {});
+        }
         EventLoop& loop;
     };
     loop->post([keep = std::make_shared<PostsWhenDestroyed>(*loop)] {});

@@ -58,8 +58,9 @@ std::vector<uint8_t> take_bytes(rte_mbuf* m)
 
 ControlTest::ControlTest(uint16_t worker_count, uint32_t max_sas)
 {
-    pool = std::make_unique<dpdk::MbufPool>(dpdk::MbufPool::create(
-        {.name = "control_test", .count = 4095, .private_bytes = worker::kPacketInfoBytes}).value());
+    pool = std::make_unique<dpdk::MbufPool>(
+        dpdk::MbufPool::create({.name = "control_test", .count = 4095, .private_bytes = worker::kPacketInfoBytes})
+            .value());
     qsbr = dpdk::Qsbr::create(worker_count).value();
     reclaimer = std::make_unique<dpdk::Reclaimer>(*qsbr);
     sad = sa::Sad::create(max_sas, *reclaimer).value();

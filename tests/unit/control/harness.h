@@ -1,4 +1,5 @@
-// A gateway's tables with a ControlPlane over them: real pools, ports over rings, workers that run only when a test turns them.
+// A gateway's tables with a ControlPlane over them: real pools, ports over rings, workers that run only when a test
+// turns them.
 #pragma once
 
 #include <cstdint>
@@ -20,9 +21,18 @@
 
 namespace ipsecgw::control {
 
-inline net::IpAddress ip(const char* text) { return net::IpAddress::parse(text).value(); }
-inline net::Prefix prefix(const char* text) { return net::Prefix::parse(text).value(); }
-inline model::TrafficSelector selector(const char* text) { return model::TrafficSelector::parse(text).value(); }
+inline net::IpAddress ip(const char* text)
+{
+    return net::IpAddress::parse(text).value();
+}
+inline net::Prefix prefix(const char* text)
+{
+    return net::Prefix::parse(text).value();
+}
+inline model::TrafficSelector selector(const char* text)
+{
+    return model::TrafficSelector::parse(text).value();
+}
 
 model::SaParams sa_params(const std::string& name, model::Direction direction, uint32_t spi);
 inline model::SaParams inbound(const std::string& name, uint32_t spi)
@@ -42,7 +52,7 @@ sa::FlowKey flow(const char* source, const char* destination);
 std::vector<uint8_t> take_bytes(rte_mbuf* m);
 
 class ControlTest : public testing::Test {
- protected:
+  protected:
     static constexpr uint64_t kSecond = base::kNsPerSecond;
     static constexpr uint16_t kInside = 0;
     static constexpr uint16_t kOutside = 1;
@@ -78,7 +88,7 @@ class ControlTest : public testing::Test {
     std::vector<std::unique_ptr<worker::Worker>> workers;
     std::unique_ptr<ControlPlane> control;
 
- private:
+  private:
     void open_port(const char* name, model::PortRole role, std::vector<net::Prefix> addresses);
 };
 

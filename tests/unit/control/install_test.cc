@@ -277,6 +277,27 @@ TEST_F(InstallTest, AnErrorAnywhereInALoadLeavesNothingOfIt)
     EXPECT_TRUE(control->load(whole_gateway())) << "and the right one still fits";
 }
 
+class FullSadTest : public ControlTest {
+  protected:
+    FullSadTest() : ControlTest(2, 1) {}
+};
+
+TEST_F(FullSadTest, AFullSadRefusesAndNothingOfTheRefusedStays)
+{
+    ASSERT_TRUE(control->add_policy(protect("east", "out-2", {"in-2"})));
+    ASSERT_TRUE(control->install_sa(inbound("in-1", 0x1001)));
+    ASSERT_TRUE(control->install_sa(outbound("out-1", 0x2001)));
+    EXPECT_EQ(control->install_sa(inbound("in-2", 0x1002)).error().code, ErrorCode::kResourceExhausted);
+    EXPECT_EQ(control->install_sa(outbound("out-2", 0x2002)).error().code, ErrorCode::kResourceExhausted);
+    EXPECT_EQ(bound("east"), nullptr);
+    EXPECT_EQ(control->list_sas({}, 10).size(), 2u);
+    EXPECT_EQ(control->stats().workers.at(0).inbound_sas, 1u);
+    EXPECT_EQ(control->stats().workers.at(1).inbound_sas, 0u);
+    ASSERT_TRUE(control->remove_sa("out-1"));
+    EXPECT_TRUE(control->install_sa(outbound("out-2", 0x2002)));
+    EXPECT_EQ(bound("east")->spi, 0x2002u);
+}
+
 TEST_F(InstallTest, TheGatewaysEngineIsForSasThatSayNothing)
 {
     auto gateway = whole_gateway();

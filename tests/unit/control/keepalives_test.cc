@@ -12,7 +12,7 @@ namespace ipsecgw::control {
 namespace {
 
 class KeepalivesTest : public ControlTest {
- protected:
+  protected:
     KeepalivesTest() { load(20); }
 
     void load(uint32_t seconds)

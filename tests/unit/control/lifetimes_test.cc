@@ -7,7 +7,7 @@ namespace ipsecgw::control {
 namespace {
 
 class LifetimesTest : public ControlTest {
- protected:
+  protected:
     void install(model::SaParams sa, const model::Lifetime& lifetime)
     {
         sa.lifetime = lifetime;
@@ -99,6 +99,17 @@ TEST_F(LifetimesTest, PacketAndByteLimitsAreNoticedWithinARound)
     EXPECT_TRUE(out->expired.load());
     EXPECT_EQ(sad->find(0x1001), nullptr);
     EXPECT_EQ(log_of(5, kRound), "");
+}
+
+TEST_F(LifetimesTest, NumbersOfFailedPacketsCountTowardsAHardPacketLimit)
+{
+    install(outbound("out", 0x2001), {.hard_packets = 20});
+    ASSERT_TRUE(control->add_policy(protect("east", "out", {})));
+    bound("east")->counters[0].packets.add(15);
+    bound("east")->next_sequence.fetch_add(32);  // 20 fitted, five of them failed later
+    EXPECT_THAT(log_of(2, kRound), testing::HasSubstr("hard lifetime of 20 packets"));
+    EXPECT_EQ(status("out").state, "expired");
+    EXPECT_EQ(status("out").sequence, 20u);
 }
 
 TEST_F(LifetimesTest, AnSaWithoutSequenceNumbersIsExhaustedNotExpired)

@@ -13,7 +13,10 @@ namespace {
 constexpr std::array<uint8_t, 6> kPeerMac = {0x02, 0xaa, 0, 0, 0, 0x02};
 constexpr std::array<uint8_t, 6> kOurMac = {0x02, 0, 0, 0, 0, 0x02};  // port outside in the harness
 
-uint16_t ether_type(const std::vector<uint8_t>& frame) { return base::load_be16(&frame[12]); }
+uint16_t ether_type(const std::vector<uint8_t>& frame)
+{
+    return base::load_be16(&frame[12]);
+}
 
 net::ArpPacket arp_of(const std::vector<uint8_t>& frame)
 {
@@ -26,20 +29,20 @@ net::ArpPacket arp_of(const std::vector<uint8_t>& frame)
 /// 192.0.2.2 is at kPeerMac: the answer to our request.
 std::vector<uint8_t> arp_reply()
 {
-    return {0x02, 0, 0, 0, 0, 0x02, 0x02, 0xaa, 0, 0, 0, 0x02, 0x08, 0x06,                  // Ethernet
-            0, 1, 0x08, 0, 6, 4, 0, 2,                                                      // reply
-            0x02, 0xaa, 0, 0, 0, 0x02, 192, 0, 2, 2, 0x02, 0, 0, 0, 0, 0x02, 192, 0, 2, 1};
+    return {0x02, 0,    0,    0, 0, 0x02, 0x02, 0xaa, 0, 0, 0,    0x02, 0x08, 0x06,  // Ethernet
+            0,    1,    0x08, 0, 6, 4,    0,    2,                                   // reply
+            0x02, 0xaa, 0,    0, 0, 0x02, 192,  0,    2, 2, 0x02, 0,    0,    0,    0, 0x02, 192, 0, 2, 1};
 }
 
 std::vector<uint8_t> arp_request()
 {
-    return {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0xaa, 0, 0, 0, 0x02, 0x08, 0x06,      // Ethernet
-            0, 1, 0x08, 0, 6, 4, 0, 1,                                                      // request
-            0x02, 0xaa, 0, 0, 0, 0x02, 192, 0, 2, 2, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1};
+    return {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0xaa, 0, 0, 0, 0x02, 0x08, 0x06,  // Ethernet
+            0,    1,    0x08, 0,    6,    4,    0,    1,                                // request
+            0x02, 0xaa, 0,    0,    0,    0x02, 192,  0,    2, 2, 0, 0,    0,    0,    0, 0, 192, 0, 2, 1};
 }
 
 class NeighboursTest : public ControlTest {
- protected:
+  protected:
     NeighboursTest() { EXPECT_TRUE(control->load({})); }
 
     /// As a worker punts an IP packet for 192.0.2.2 on port outside; `mark` tells it apart.

@@ -9,7 +9,7 @@ namespace {
 using base::ErrorCode;
 
 class RoutesTest : public ControlTest {
- protected:
+  protected:
     RoutesTest() { EXPECT_TRUE(control->load({})); }
 };
 

@@ -14,7 +14,7 @@ namespace {
 constexpr uint32_t kPairs = 50'000;
 
 class ScaleTest : public ControlTest {
- protected:
+  protected:
     ScaleTest() : ControlTest(2, kPairs) {}
 };
 
@@ -32,7 +32,7 @@ size_t resident_kb()
 }
 
 class Lap {
- public:
+  public:
     void report(const char* what, size_t operations)
     {
         const auto end = std::chrono::steady_clock::now();
@@ -42,7 +42,7 @@ class Lap {
         start_ = std::chrono::steady_clock::now();
     }
 
- private:
+  private:
     std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
