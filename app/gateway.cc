@@ -212,7 +212,8 @@ base::Result<void> Gateway::make_provider(const model::Gateway& config)
     provider_ = GW_TRY(offload::RteSecurityProvider::create(outside, config.settings.max_sas, -1));
     for (const auto& view : data_.ports)
         if (view.role != model::PortRole::kProtected)
-            base::log(LogLevel::kInfo, "offload on port %s: %s", view.name.c_str(), provider_->describe(view.port_id).c_str());
+            base::log(LogLevel::kInfo, "offload on port %s: %s", view.name.c_str(),
+                      provider_->describe(view.port_id).c_str());
     return {};
 }
 

@@ -31,7 +31,8 @@ std::vector<int> sockets_of(const ControlPlane::Parts& parts)
 
 base::Error no_sa(std::string_view name)
 {
-    return {base::ErrorCode::kNotFound, base::format("no SA is named \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
+    return {base::ErrorCode::kNotFound,
+            base::format("no SA is named \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
 }
 
 }  // namespace
@@ -40,7 +41,8 @@ ControlPlane::State::State(Parts given)
     : parts(std::move(given)),
       started_ns(parts.now_ns()),
       policies(*parts.data->spd, sas),
-      installer({*parts.data, *parts.data->sad, *parts.data->spd, parts.provider, *parts.reclaimer, *parts.engines, sas, policies, sockets_of(parts)}),
+      installer({*parts.data, *parts.data->sad, *parts.data->spd, parts.provider, *parts.reclaimer, *parts.engines, sas,
+                 policies, sockets_of(parts)}),
       routes(*parts.data),
       transmitter(*parts.data, parts.workers, drops),
       neighbours(*parts.data, transmitter, drops),
@@ -62,8 +64,8 @@ base::Result<void> ControlPlane::load(const model::Gateway& gateway)
     return loaded;
 }
 
-// Policies come first, so each SA gets its selectors once and nothing a policy protects finds a route before its policy; routes before SAs,
-// so that an SA's port is known.
+// Policies come first, so each SA gets its selectors once and nothing a policy protects finds a route before its
+// policy; routes before SAs, so that an SA's port is known.
 base::Result<void> ControlPlane::load_all(const model::Gateway& gateway, std::vector<std::function<void()>>& undo)
 {
     State& s = *state_;
@@ -115,9 +117,15 @@ base::Result<void> ControlPlane::remove_sa(std::string_view name)
     return {};
 }
 
-base::Result<void> ControlPlane::add_policy(model::Policy policy) { return state_->policies.add(std::move(policy)); }
+base::Result<void> ControlPlane::add_policy(model::Policy policy)
+{
+    return state_->policies.add(std::move(policy));
+}
 
-base::Result<void> ControlPlane::remove_policy(std::string_view name) { return state_->policies.remove(name); }
+base::Result<void> ControlPlane::remove_policy(std::string_view name)
+{
+    return state_->policies.remove(name);
+}
 
 base::Result<void> ControlPlane::rebind_policy(std::string_view name, std::string outbound_sa,
                                                std::vector<std::string> inbound_sas)
@@ -212,14 +220,14 @@ void ControlPlane::expire_sas(uint64_t now_ns)
         const char* name = sa.params.name.c_str();
         switch (expiry.end) {
             case Lifetimes::End::kSoft:
-                base::log(base::LogLevel::kInfo, "SA %s (0x%08x): soft lifetime of %s reached: rekey it", name, sa.params.spi,
-                          expiry.what.c_str());
+                base::log(base::LogLevel::kInfo, "SA %s (0x%08x): soft lifetime of %s reached: rekey it", name,
+                          sa.params.spi, expiry.what.c_str());
                 break;
             case Lifetimes::End::kHard:
                 s.keepalives.untrack(*expiry.sa);
                 s.installer.expire(*expiry.sa);
-                base::log(base::LogLevel::kWarning, "SA %s (0x%08x): hard lifetime of %s reached: stopped", name, sa.params.spi,
-                          expiry.what.c_str());
+                base::log(base::LogLevel::kWarning, "SA %s (0x%08x): hard lifetime of %s reached: stopped", name,
+                          sa.params.spi, expiry.what.c_str());
                 break;
             case Lifetimes::End::kExhausted:
                 base::log(base::LogLevel::kWarning, "SA %s (0x%08x): %s used: stopped", name, sa.params.spi,

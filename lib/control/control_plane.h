@@ -33,19 +33,19 @@ struct SaStatus {
     model::Direction direction = model::Direction::kInbound;
     model::Mode mode = model::Mode::kTunnel;
     net::IpAddress local, remote;
-    std::string algorithm;                 // "aes256gcm16"
+    std::string algorithm;  // "aes256gcm16"
     bool esn = false;
     bool udp_encapsulation = false;
-    std::string offload = "software";      // or "inline-crypto", "full-protocol"
+    std::string offload = "software";  // or "inline-crypto", "full-protocol"
     std::string offload_reason;
-    std::string steering;                  // inbound: how packets find the owner; empty: by the port's RSS and hand-over
-    std::string engine;                    // "aesni_gcm"
+    std::string steering;  // inbound: how packets find the owner; empty: by the port's RSS and hand-over
+    std::string engine;    // "aesni_gcm"
     std::string engine_reason;
-    std::optional<uint16_t> worker;        // inbound: owner
+    std::optional<uint16_t> worker;  // inbound: owner
     uint64_t packets = 0, bytes = 0;
-    uint64_t sequence = 0;                 // inbound: highest authentic; outbound: last used
+    uint64_t sequence = 0;  // inbound: highest authentic; outbound: last used
     uint16_t replay_window = 0;
-    std::vector<DropCount> drops;          // reasons with packets > 0
+    std::vector<DropCount> drops;  // reasons with packets > 0
     uint64_t age_seconds = 0;
     std::optional<uint64_t> expires_seconds;
     std::optional<uint64_t> idle_seconds;  // since the last packet; none: never used
@@ -59,9 +59,9 @@ struct PolicyStatus {
     model::Action action = model::Action::kDiscard;
     model::PolicyDirection direction = model::PolicyDirection::kBoth;
     std::vector<std::string> local, remote;
-    std::string outbound_sa;               // empty: none
+    std::string outbound_sa;  // empty: none
     std::vector<std::string> inbound_sas;
-    uint64_t packets = 0;                  // matched
+    uint64_t packets = 0;  // matched
 };
 
 struct PortStatus {
@@ -71,7 +71,7 @@ struct PortStatus {
     net::MacAddress mac;
     uint16_t mtu = 0;
     bool link_up = false;
-    uint32_t speed_mbps = 0;               // 0: unknown
+    uint32_t speed_mbps = 0;  // 0: unknown
     uint16_t rx_queues = 0, tx_queues = 0;
     std::vector<std::string> addresses;
     uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
@@ -79,8 +79,8 @@ struct PortStatus {
 };
 
 struct RouteStatus {
-    std::string prefix, via, port;         // via empty: on the link
-    std::string origin;                    // "config", "connected"
+    std::string prefix, via, port;  // via empty: on the link
+    std::string origin;             // "config", "connected"
 };
 
 struct NeighbourRow {
@@ -96,7 +96,7 @@ struct WorkerStatus {
     uint64_t busy_cycles = 0;
     double cycles_per_packet = 0;
     uint64_t handed_over_out = 0, handed_over_in = 0;
-    uint32_t inbound_sas = 0;              // owned
+    uint32_t inbound_sas = 0;  // owned
 };
 
 struct Stats {
@@ -111,14 +111,14 @@ struct Stats {
 
 /// Reads and writes of the gateway's tables. Threads: the control thread only (front ends post to its mailbox).
 class ControlPlane {
- public:
+  public:
     struct Parts {
         worker::DataPlane* data = nullptr;
         dpdk::Reclaimer* reclaimer = nullptr;
         esp::Engines* engines = nullptr;
         offload::Provider* provider = nullptr;  // null: no port does IPsec
         std::vector<worker::Worker*> workers;
-        std::vector<uint32_t> lcores;      // of each worker
+        std::vector<uint32_t> lcores;  // of each worker
         std::string version;
         std::function<uint64_t()> now_ns = base::monotonic_ns;
     };
@@ -130,21 +130,23 @@ class ControlPlane {
     /// Everything of a model at start: settings, routes, neighbours, policies, SAs. On an error nothing of it stays.
     base::Result<void> load(const model::Gateway& gateway);
 
-    base::Result<void> install_sa(model::SaParams params);          // kAlreadyExists: name or inbound SPI in use
-    base::Result<void> remove_sa(std::string_view name);            // policies that use it drop with kNoSa from then on
+    base::Result<void> install_sa(model::SaParams params);  // kAlreadyExists: name or inbound SPI in use
+    base::Result<void> remove_sa(std::string_view name);    // policies that use it drop with kNoSa from then on
     base::Result<void> add_policy(model::Policy policy);
     base::Result<void> remove_policy(std::string_view name);
-    /// Gives a policy other SAs, as a rekey does: the new inbound ones may carry it first, then outbound traffic moves with one store,
-    /// then the old inbound ones lose it. Nothing is lost on the way when old and new are installed.
-    base::Result<void> rebind_policy(std::string_view name, std::string outbound_sa, std::vector<std::string> inbound_sas);
+    /// Gives a policy other SAs, as a rekey does: the new inbound ones may carry it first, then outbound traffic moves
+    /// with one store, then the old inbound ones lose it. Nothing is lost on the way when old and new are installed.
+    base::Result<void> rebind_policy(std::string_view name, std::string outbound_sa,
+                                     std::vector<std::string> inbound_sas);
     base::Result<void> add_route(const model::Route& route);
     base::Result<void> remove_route(const net::Prefix& prefix);
     base::Result<void> add_neighbour(const model::Neighbour& neighbour);
 
-    /// Tells the links our addresses (gratuitous ARP, unsolicited neighbour advertisements). Once, when the workers run.
+    /// Tells the links our addresses (gratuitous ARP, unsolicited neighbour advertisements). Once, when the workers
+    /// run.
     void announce(uint64_t now_ns);
-    /// Takes packets from the punt ring: ARP, ND, resolution. Call before sleeping. False when there may be more: it takes a bounded
-    /// number, so that a flood of punts does not keep timers from their turn.
+    /// Takes packets from the punt ring: ARP, ND, resolution. Call before sleeping. False when there may be more: it
+    /// takes a bounded number, so that a flood of punts does not keep timers from their turn.
     bool handle_punts(uint64_t now_ns);
     /// Timers: neighbours, lifetimes, reclamation. Returns when it wants to run again, ns.
     uint64_t tick(uint64_t now_ns);
@@ -156,10 +158,10 @@ class ControlPlane {
     [[nodiscard]] std::vector<PortStatus> list_ports() const;
     [[nodiscard]] std::vector<RouteStatus> list_routes() const;
     [[nodiscard]] std::vector<NeighbourRow> list_neighbours() const;
-    [[nodiscard]] std::vector<DropCount> drops() const;             // all reasons, all workers
+    [[nodiscard]] std::vector<DropCount> drops() const;  // all reasons, all workers
     [[nodiscard]] Stats stats() const;
 
- private:
+  private:
     struct State;
     base::Result<void> load_all(const model::Gateway& gateway, std::vector<std::function<void()>>& undo);
     void expire_sas(uint64_t now_ns);

@@ -9,19 +9,20 @@
 
 namespace ipsecgw::control {
 
-/// Every callback may watch, unwatch, arm and cancel anything, itself included; a callback taken back in a turn does not run later in that
-/// turn. An exception that leaves a callback is logged as an error and the loop goes on: one bad request must not stop rekeying and reclamation.
+/// Every callback may watch, unwatch, arm and cancel anything, itself included; a callback taken back in a turn does
+/// not run later in that turn. An exception that leaves a callback is logged as an error and the loop goes on: one bad
+/// request must not stop rekeying and reclamation.
 ///
 /// Threads: post() and stop() by any; everything else on the loop's own thread (or before run()).
 class EventLoop {
- public:
+  public:
     static base::Result<std::unique_ptr<EventLoop>> create();
     ~EventLoop();
     EventLoop(const EventLoop&) = delete;
     EventLoop& operator=(const EventLoop&) = delete;
 
-    /// Calls `ready(events)` with epoll's event bits whenever `fd` has one of `events`. The fd stays the caller's; unwatch before closing.
-    /// kAlreadyExists when it is watched, kIo when epoll refuses it.
+    /// Calls `ready(events)` with epoll's event bits whenever `fd` has one of `events`. The fd stays the caller's;
+    /// unwatch before closing. kAlreadyExists when it is watched, kIo when epoll refuses it.
     base::Result<void> watch(int fd, uint32_t events, std::function<void(uint32_t)> ready);
     base::Result<void> change(int fd, uint32_t events);
     void unwatch(int fd);
@@ -41,7 +42,7 @@ class EventLoop {
     void run();
     void stop();
 
- private:
+  private:
     struct State;
     explicit EventLoop(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;

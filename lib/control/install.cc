@@ -13,16 +13,18 @@ base::Result<void> Installer::check(const model::SaParams& params) const
     if (const auto errors = model::validate(params); !errors.empty())
         return all_of("SA", params.name, errors);
     if (parts_.sas.find(params.name) != nullptr)
-        return base::Error{base::ErrorCode::kAlreadyExists, base::format("an SA is named \"%s\" already", params.name.c_str()),
+        return base::Error{base::ErrorCode::kAlreadyExists,
+                           base::format("an SA is named \"%s\" already", params.name.c_str()),
                            "remove it first, or install the new one under another name and rebind its policies"};
     if (params.direction == model::Direction::kInbound && parts_.sad.find(params.spi) != nullptr)
         return base::Error{base::ErrorCode::kAlreadyExists,
                            base::format("SA \"%s\": inbound SPI 0x%08x is in use", params.name.c_str(), params.spi),
                            "an SPI alone selects an inbound SA (RFC 4301 section 4.1): choose another"};
     if (params.worker && *params.worker >= owned_.size())
-        return base::Error{base::ErrorCode::kInvalidArgument,
-                           base::format("SA \"%s\": worker: there is no worker %u", params.name.c_str(), *params.worker),
-                           base::format("this gateway has %zu, counted from 0", owned_.size())};
+        return base::Error{
+            base::ErrorCode::kInvalidArgument,
+            base::format("SA \"%s\": worker: there is no worker %u", params.name.c_str(), *params.worker),
+            base::format("this gateway has %zu, counted from 0", owned_.size())};
     return parts_.policies.may_install(params);
 }
 
@@ -58,8 +60,10 @@ base::Result<offload::Choice> Installer::choose(const SaRecord& record, sa::SaTa
     offload::Options options;
     options.provider = parts_.provider;
     if (const worker::PortView* port = port_of(record.params)) {
-        // Queue q is polled by worker q modulo workers; without a queue of its own the owner gets its packets by hand-over.
-        const uint16_t queue = port->rx_queues == 0 ? uint16_t{0} : static_cast<uint16_t>(record.owner % port->rx_queues);
+        // Queue q is polled by worker q modulo workers; without a queue of its own the owner gets its packets by
+        // hand-over.
+        const uint16_t queue =
+            port->rx_queues == 0 ? uint16_t{0} : static_cast<uint16_t>(record.owner % port->rx_queues);
         options.placement = offload::Placement{port->port_id, queue, port->rx_queues};
     }
     return offload::choose(record.params, tag, options);
@@ -86,7 +90,8 @@ base::Result<void> Installer::publish_inbound(SaRecord& record)
     record.kind = choice.kind;
     record.offload_reason = std::move(choice.reason);
     record.installed = std::move(choice.installed);
-    auto built = GW_TRY(esp::build_inbound(record.params, record.owner, parts_.engines, parts_.sockets[record.owner], record.kind));
+    auto built = GW_TRY(
+        esp::build_inbound(record.params, record.owner, parts_.engines, parts_.sockets[record.owner], record.kind));
     record.engine = built.sa->cipher != nullptr ? built.sa->cipher->engine : "port";
     record.engine_reason = std::move(built.engine_reason);
     parts_.spd.set_selectors(*built.sa, parts_.policies.selectors_for(record.params.name));

@@ -19,7 +19,7 @@
 namespace ipsecgw::control {
 
 class Installer {
- public:
+  public:
     struct Parts {
         const worker::DataPlane& data;
         sa::Sad& sad;
@@ -42,7 +42,7 @@ class Installer {
     /// Inbound SAs each worker owns.
     [[nodiscard]] const std::vector<uint32_t>& owned() const noexcept { return owned_; }
 
- private:
+  private:
     [[nodiscard]] base::Result<void> check(const model::SaParams& params) const;
     [[nodiscard]] uint16_t choose_owner(const model::SaParams& params) const;
     [[nodiscard]] int outbound_socket() const;

@@ -51,7 +51,10 @@ void append_ipv6(std::vector<uint8_t>& bytes, const net::IpAddress& source, cons
 
 }  // namespace
 
-void Keepalives::set_interval(uint32_t seconds) { interval_ns_ = seconds * base::kNsPerSecond; }
+void Keepalives::set_interval(uint32_t seconds)
+{
+    interval_ns_ = seconds * base::kNsPerSecond;
+}
 
 Keepalives::Flow Keepalives::flow_of(const SaRecord& sa)
 {
@@ -126,7 +129,8 @@ void Keepalives::send(const Flow& flow, uint64_t now_ns)
     const size_t at = bytes.size();
     append(bytes, udp);
     bytes.push_back(kKeepalive);
-    if (!flow.local.is_v4()) {  // IPv4: zero, as RFC 3948 section 2.3 asks; IPv6 has no zero checksum (RFC 8200 section 8.1)
+    if (!flow.local
+             .is_v4()) {  // IPv4: zero, as RFC 3948 section 2.3 asks; IPv6 has no zero checksum (RFC 8200 section 8.1)
         const uint64_t pseudo = net::checksum_pseudo(flow.local, flow.remote, net::kProtoUdp, kUdpBytes);
         const uint16_t checksum = net::checksum_finish_be(net::checksum_add(pseudo, &bytes[at], kUdpBytes));
         udp.checksum_be = checksum == 0 ? uint16_t{0xffff} : checksum;

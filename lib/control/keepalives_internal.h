@@ -15,9 +15,10 @@
 
 namespace ipsecgw::control {
 
-/// A mapping belongs to a UDP flow, which several outbound SAs may share, the old and the new one of a rekey for instance: one keepalive for all.
+/// A mapping belongs to a UDP flow, which several outbound SAs may share, the old and the new one of a rekey for
+/// instance: one keepalive for all.
 class Keepalives {
- public:
+  public:
     static constexpr size_t kLooksPerTick = 1024;
 
     Keepalives(const worker::DataPlane& data, Transmitter& transmitter, Neighbours& neighbours, ControlDrops& drops)
@@ -32,7 +33,7 @@ class Keepalives {
     void tick(uint64_t now_ns);
     [[nodiscard]] uint64_t next_ns() const { return due_.empty() ? kNever : due_.begin()->first; }
 
- private:
+  private:
     struct Flow {
         net::IpAddress local, remote;
         uint16_t local_port, remote_port;

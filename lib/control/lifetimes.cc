@@ -35,7 +35,9 @@ std::string reached(const SaCounts& counts, uint64_t packets, uint64_t bytes)
 void Lifetimes::track(SaRecord& sa)
 {
     const model::Lifetime& l = sa.params.lifetime;
-    const auto due = [&](uint32_t seconds) { return seconds == 0 ? kNever : sa.installed_ns + seconds * base::kNsPerSecond; };
+    const auto due = [&](uint32_t seconds) {
+        return seconds == 0 ? kNever : sa.installed_ns + seconds * base::kNsPerSecond;
+    };
     sa.soft_ns = due(l.soft_seconds);
     sa.hard_ns = due(l.hard_seconds);
     for (const uint64_t when : {sa.soft_ns, sa.hard_ns})

@@ -11,11 +11,11 @@
 
 namespace ipsecgw::control {
 
-/// Time limits are timers. Packet and byte limits are counted by workers, which stop at the hard packet limit by themselves (inbound: at the hard
-/// byte limit too); here they are looked at in turn, up to kLooksPerRound SAs each kRoundNs, which is when a soft limit is
-/// noticed and an outbound SA stops at its hard byte limit.
+/// Time limits are timers. Packet and byte limits are counted by workers, which stop at the hard packet limit by
+/// themselves (inbound: at the hard byte limit too); here they are looked at in turn, up to kLooksPerRound SAs each
+/// kRoundNs, which is when a soft limit is noticed and an outbound SA stops at its hard byte limit.
 class Lifetimes {
- public:
+  public:
     static constexpr uint64_t kRoundNs = 100'000'000;
     static constexpr size_t kLooksPerRound = 4096;
 
@@ -36,7 +36,7 @@ class Lifetimes {
     std::vector<Expiry> tick(uint64_t now_ns);
     [[nodiscard]] uint64_t next_ns() const;
 
- private:
+  private:
     void tick_timers(uint64_t now_ns, std::vector<Expiry>& out);
     void untrack_counted(SaRecord& sa);
     void look(SaRecord& sa, std::vector<Expiry>& out);

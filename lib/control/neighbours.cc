@@ -68,7 +68,10 @@ void Neighbours::resolve(uint16_t port, const net::IpAddress& next_hop, rte_mbuf
     apply(resolver_.resolve(port, next_hop, reinterpret_cast<uint64_t>(packet), now_ns));
 }
 
-void Neighbours::announce(uint64_t now_ns) { apply(resolver_.announce(now_ns)); }
+void Neighbours::announce(uint64_t now_ns)
+{
+    apply(resolver_.announce(now_ns));
+}
 
 void Neighbours::tick(uint64_t now_ns)
 {

@@ -16,7 +16,7 @@ namespace ipsecgw::control {
 
 /// Packets that wait for their next hop are held here, by the handle the resolver gives back: their own address.
 class Neighbours {
- public:
+  public:
     Neighbours(const worker::DataPlane& data, Transmitter& transmitter, ControlDrops& drops);
     ~Neighbours();
     Neighbours(const Neighbours&) = delete;
@@ -38,7 +38,7 @@ class Neighbours {
 
     [[nodiscard]] std::vector<route::NeighbourStatus> list(uint64_t now_ns) const { return resolver_.list(now_ns); }
 
- private:
+  private:
     void apply(const route::Effects& effects);
     rte_mbuf* take(uint64_t handle);
 

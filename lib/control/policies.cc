@@ -9,7 +9,8 @@ namespace {
 
 base::Error no_policy(std::string_view name)
 {
-    return {base::ErrorCode::kNotFound, base::format("no policy is named \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
+    return {base::ErrorCode::kNotFound,
+            base::format("no policy is named \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
 }
 
 base::Error wrong_direction(const std::string& policy, const std::string& sa, model::Direction direction)
@@ -49,7 +50,8 @@ base::Result<void> Policies::remove(std::string_view name)
     return {};
 }
 
-base::Result<void> Policies::rebind(std::string_view name, std::string outbound_sa, std::vector<std::string> inbound_sas)
+base::Result<void> Policies::rebind(std::string_view name, std::string outbound_sa,
+                                    std::vector<std::string> inbound_sas)
 {
     const auto it = records_.find(name);
     if (it == records_.end())

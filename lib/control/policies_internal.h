@@ -23,19 +23,19 @@ struct PolicyRecord {
     sa::PolicyEntry* entry = nullptr;  // owned by the Spd
 };
 
-/// A policy may name an SA that is not there: it drops with kNoSa until the SA appears, and is bound then. What an inbound SA may carry is
-/// the union of the selectors of the policies that name it (RFC 4301 section 5.2). The cost of a change grows with the policies that
-/// name the same SA, not with the SPD.
+/// A policy may name an SA that is not there: it drops with kNoSa until the SA appears, and is bound then. What an
+/// inbound SA may carry is the union of the selectors of the policies that name it (RFC 4301 section 5.2). The cost of
+/// a change grows with the policies that name the same SA, not with the SPD.
 class Policies {
- public:
+  public:
     using Map = std::map<std::string, PolicyRecord, std::less<>>;
 
     Policies(sa::Spd& spd, SaTable& sas) : spd_(spd), sas_(sas) {}
 
     base::Result<void> add(model::Policy policy);
     base::Result<void> remove(std::string_view name);
-    /// Gives a policy other SAs: inbound ones are allowed to carry it first, then outbound traffic moves with one store, so a rekey
-    /// loses nothing; SAs it names no more lose its selectors last.
+    /// Gives a policy other SAs: inbound ones are allowed to carry it first, then outbound traffic moves with one
+    /// store, so a rekey loses nothing; SAs it names no more lose its selectors last.
     base::Result<void> rebind(std::string_view name, std::string outbound_sa, std::vector<std::string> inbound_sas);
 
     /// kInvalidArgument when a policy names this SA for the other direction.
@@ -48,7 +48,7 @@ class Policies {
 
     [[nodiscard]] const Map& all() const noexcept { return records_; }
 
- private:
+  private:
     using PolicySet = std::set<const PolicyRecord*>;
     struct Users {
         PolicySet outbound;

@@ -213,7 +213,8 @@ std::vector<RouteStatus> ControlPlane::list_routes() const
     for (const auto& [prefix, record] : state_->routes.all()) {
         const auto& gateway = record.next_hop.gateway;
         rows.push_back({prefix.to_string(), gateway ? gateway->to_string() : "",
-                        state_->parts.data->ports[record.next_hop.port].name, record.connected ? "connected" : "config"});
+                        state_->parts.data->ports[record.next_hop.port].name,
+                        record.connected ? "connected" : "config"});
     }
     return rows;
 }

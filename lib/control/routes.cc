@@ -35,7 +35,8 @@ std::string port_names(const worker::DataPlane& data)
 
 base::Error bad_route(base::ErrorCode code, const model::Route& route, const std::string& what, std::string hint)
 {
-    return {code, base::format("route %s: %s", route.prefix.network().to_string().c_str(), what.c_str()), std::move(hint)};
+    return {code, base::format("route %s: %s", route.prefix.network().to_string().c_str(), what.c_str()),
+            std::move(hint)};
 }
 
 }  // namespace
@@ -55,7 +56,8 @@ base::Result<uint16_t> Routes::port_for(const model::Route& route) const
     };
     const auto found = std::find_if(data_.ports.begin(), data_.ports.end(), matches);
     if (found == data_.ports.end() && !route.port.empty())
-        return bad_route(base::ErrorCode::kNotFound, route, "no port is named \"" + route.port + "\"", port_names(data_));
+        return bad_route(base::ErrorCode::kNotFound, route, "no port is named \"" + route.port + "\"",
+                         port_names(data_));
     if (!route.via && route.port.empty())
         return bad_route(base::ErrorCode::kInvalidArgument, route, "neither a next hop nor a port", port_names(data_));
     if (!route.via)
@@ -64,11 +66,13 @@ base::Result<uint16_t> Routes::port_for(const model::Route& route) const
     if (route.via->family() != route.prefix.family())
         return bad_route(base::ErrorCode::kInvalidArgument, route, via + " is of the other address family", "");
     if (is_ours(data_, *route.via))
-        return bad_route(base::ErrorCode::kInvalidArgument, route, via + " is this gateway", "name the router on the link");
+        return bad_route(base::ErrorCode::kInvalidArgument, route, via + " is this gateway",
+                         "name the router on the link");
     if (found == data_.ports.end() || !on_link(*found, *route.via))
-        return bad_route(base::ErrorCode::kInvalidArgument, route,
-                         via + (route.port.empty() ? " is on no port's link" : " is not on the link of port " + route.port),
-                         "it must be within one of the port's own prefixes");
+        return bad_route(
+            base::ErrorCode::kInvalidArgument, route,
+            via + (route.port.empty() ? " is on no port's link" : " is not on the link of port " + route.port),
+            "it must be within one of the port's own prefixes");
     return found->index;
 }
 

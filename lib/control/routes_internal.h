@@ -18,7 +18,7 @@ struct RouteRecord {
 };
 
 class Routes {
- public:
+  public:
     using Map = std::map<net::Prefix, RouteRecord>;
 
     /// Link-local prefixes are no routes: they are the same on every link and never forwarded (RFC 4291 section 2.5.6).
@@ -35,7 +35,7 @@ class Routes {
 
     [[nodiscard]] const Map& all() const noexcept { return routes_; }
 
- private:
+  private:
     [[nodiscard]] base::Result<uint16_t> port_for(const model::Route& route) const;
 
     const worker::DataPlane& data_;

@@ -57,7 +57,8 @@ uint64_t idle_ns(uint64_t last_used_tsc)
         return kNever;
     const uint64_t now = rte_rdtsc();  // TSCs of two cores may differ by a few ticks
     const double ticks = now > last_used_tsc ? static_cast<double>(now - last_used_tsc) : 0;
-    return static_cast<uint64_t>(ticks / static_cast<double>(rte_get_tsc_hz()) * static_cast<double>(base::kNsPerSecond));
+    return static_cast<uint64_t>(ticks / static_cast<double>(rte_get_tsc_hz()) *
+                                 static_cast<double>(base::kNsPerSecond));
 }
 
 SaRecord* SaTable::find(std::string_view name)

@@ -36,10 +36,10 @@ struct FinalCounts {
 };
 
 struct SaRecord {
-    model::SaParams params;              // without the keying material, which only the cipher context keeps
-    sa::InboundSa* inbound = nullptr;    // one of the two; owned by the Sad
+    model::SaParams params;            // without the keying material, which only the cipher context keeps
+    sa::InboundSa* inbound = nullptr;  // one of the two; owned by the Sad
     sa::OutboundSa* outbound = nullptr;
-    uint16_t owner = 0;                  // inbound: worker index
+    uint16_t owner = 0;  // inbound: worker index
     std::string algorithm;
     std::string engine;
     std::string engine_reason;
@@ -49,7 +49,7 @@ struct SaRecord {
     uint64_t installed_ns = 0;
 
     // Lifetimes'.
-    uint64_t soft_ns = kNever;           // when the time limits are due; kNever: none, or dealt with
+    uint64_t soft_ns = kNever;  // when the time limits are due; kNever: none, or dealt with
     uint64_t hard_ns = kNever;
     size_t counted_index = kNotCounted;  // place in the list of SAs with limits that workers count towards
     bool soft_reported = false;
@@ -72,7 +72,7 @@ uint64_t idle_ns(uint64_t last_used_tsc);
 
 /// Records by name, in name order, and by SPI. Addresses of records are stable.
 class SaTable {
- public:
+  public:
     using Map = std::map<std::string, SaRecord, std::less<>>;
 
     [[nodiscard]] SaRecord* find(std::string_view name);
@@ -82,7 +82,7 @@ class SaTable {
     [[nodiscard]] const Map& all() const noexcept { return records_; }
     [[nodiscard]] const std::multimap<uint32_t, SaRecord*>& by_spi() const noexcept { return by_spi_; }
 
- private:
+  private:
     Map records_;
     std::multimap<uint32_t, SaRecord*> by_spi_;
 };

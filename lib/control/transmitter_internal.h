@@ -17,18 +17,18 @@ namespace ipsecgw::control {
 
 /// Packets control itself dropped or consumed, by reason.
 class ControlDrops {
- public:
+  public:
     void drop(rte_mbuf* m, telemetry::Drop reason);
     /// For a packet that could not even be made.
     void count(telemetry::Drop reason) { counts_[static_cast<size_t>(reason)]++; }
     [[nodiscard]] uint64_t get(telemetry::Drop reason) const { return counts_[static_cast<size_t>(reason)]; }
 
- private:
+  private:
     std::array<uint64_t, telemetry::kDropCount> counts_{};
 };
 
 class Transmitter {
- public:
+  public:
     Transmitter(const worker::DataPlane& data, std::vector<worker::Worker*> workers, ControlDrops& drops)
         : data_(data), workers_(std::move(workers)), drops_(drops)
     {
@@ -41,7 +41,7 @@ class Transmitter {
     /// An IP packet whose next hop is known by now. Takes `packet` over in every case.
     void send_ip(uint16_t port, const net::MacAddress& next_hop, rte_mbuf* packet);
 
- private:
+  private:
     const worker::DataPlane& data_;
     std::vector<worker::Worker*> workers_;
     ControlDrops& drops_;
