@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -27,6 +29,9 @@ int main(int argc, char** argv)
         return 2;
     }
     const int result = RUN_ALL_TESTS();
+    const std::string runtime = rte_eal_get_runtime_dir();
     rte_eal_cleanup();
+    std::error_code ignored;
+    std::filesystem::remove_all(runtime, ignored);  // EAL leaves it, and the prefix is never used again
     return result;
 }

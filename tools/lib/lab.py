@@ -7,9 +7,11 @@ lab runs inside one of its namespaces, so taking a lab down needs no bookkeeping
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 RUN = pathlib.Path("/run/ipsec-gw-lab")
@@ -59,20 +61,26 @@ class Namespace:
 
 class Lab:
     def __init__(self, name):
+        if not re.fullmatch(r"[a-z0-9]{1,32}", name):
+            raise LabError(f"'{name}' is no name of a lab: lower-case letters and digits")
         self.name = name
         self.directory = RUN / name
         self.namespaces = {}
-        self.gateways = []
 
     # --- making
 
     def open(self):
         """Takes the name, after sweeping what dead owners left. LabError when a live lab has it."""
         sweep()
-        if self.directory.exists():
-            raise LabError(f"lab '{self.name}' is running; tools/quickstart --stop takes it down")
-        self.directory.mkdir(parents=True, mode=0o700)
-        (self.directory / "owner").write_text(json.dumps({"pid": os.getpid(), "start": _start_time(os.getpid()), "keep": False}))
+        RUN.mkdir(mode=0o755, exist_ok=True)
+        # The folder appears with its owner in it, or another lab's sweep would take it for abandoned.
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=".", dir=RUN))
+        (folder / "owner").write_text(json.dumps({"pid": os.getpid(), "start": _start_time(os.getpid()), "keep": False}))
+        try:
+            folder.rename(self.directory)
+        except OSError as error:
+            shutil.rmtree(folder)
+            raise LabError(f"lab '{self.name}' is running; tools/quickstart --stop takes it down") from error
 
     def namespace(self, role):
         """A namespace whose kernel uses an IPv6 address at once, and takes none from routers."""
@@ -113,7 +121,7 @@ class Lab:
 
 def names():
     """The labs that exist, by their files."""
-    return sorted(p.name for p in RUN.iterdir()) if RUN.is_dir() else []
+    return sorted(p.name for p in RUN.iterdir() if p.is_dir() and not p.name.startswith(".")) if RUN.is_dir() else []
 
 
 def sweep():

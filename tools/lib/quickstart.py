@@ -41,8 +41,10 @@ def step(text):
     print(f"== {text}", flush=True)
 
 
-def build():
-    """ipsec-gw and gwctl, in the folder tools/test uses too."""
+def build(offload):
+    """ipsec-gw and gwctl, in the folder tools/test uses too; for an offload the model NIC's driver as well."""
+    if offload and lab.sh(ROOT / "tools" / "driver-headers", check=False, timeout=180).returncode != 0:
+        raise Failed("no DPDK driver headers: tools/driver-headers says why")
     builder = builds.Builder(ROOT, LOGS, len(os.sched_getaffinity(0)))
     builder.configure("gcc")
     builder.compile("gcc", ["build.ninja"])
@@ -50,14 +52,12 @@ def build():
     return builder.directory("gcc")
 
 
-def driver_file(directory):
-    """The model NIC's driver, where EAL loads it from: never below a folder that everybody may write to."""
+def driver_file(the_lab, directory):
+    """The model NIC's driver, where EAL loads it from: never below a folder that everybody may write to, as a clone may be."""
     built = directory / "drivers" / "net" / "inline_ipsec" / "librte_net_inline_ipsec.so"
     if not built.exists():
         raise Failed("the model NIC's driver was not built: run tools/driver-headers, then again")
-    safe = pathlib.Path("/run/ipsec-gw-lab")
-    safe.mkdir(mode=0o755, exist_ok=True)
-    return shutil.copy2(built, safe / built.name)
+    return shutil.copy2(built, the_lab.directory / built.name)
 
 
 def make_lab(the_lab, directory, offload):
@@ -73,7 +73,7 @@ def make_lab(the_lab, directory, offload):
             host.ip("route", "add", "default", "via", router)
     cpus = sorted(os.sched_getaffinity(0))
     pair = []
-    driver = driver_file(directory) if offload else None
+    driver = driver_file(the_lab, directory) if offload else None
     for role, config, cpu in zip(("gw-a", "gw-b"), tunnel_pair.configs(the_lab.directory, offload), (cpus[0], cpus[-1])):
         gateway = lab.Gateway(the_lab, role, directory / "app" / "ipsec-gw", directory / "tools" / "gwctl" / "gwctl", config, ("lan", "wan"), cpus=[cpu], inline_ipsec=driver)
         gateway.start()
@@ -193,15 +193,13 @@ Stop it:
 
 
 def run(args):
-    the_lab = lab.Lab(args.name)
     kept = False
     try:
-        step("build")
-        if args.offload:
-            subprocess.run([ROOT / "tools" / "driver-headers"], check=True, stdout=subprocess.DEVNULL)
-        directory = build()
+        the_lab = lab.Lab(args.name)
         the_lab.open()
         try:
+            step("build")
+            directory = build(args.offload)
             line, good = demonstrate(the_lab, directory, args.offload)
             if args.keep and good:
                 the_lab.keep()
@@ -211,7 +209,8 @@ def run(args):
             if not kept:
                 the_lab.close()
     except (lab.LabError, builds.BuildError, Failed) as error:
-        print(f"quickstart: failed: {error}", flush=True)
+        first, *details = str(error).splitlines()
+        print("\n".join([*details, f"quickstart: failed: {first}"]), flush=True)
         return 1
     print(f"quickstart: {'ok' if good else 'failed'}: {line}", flush=True)
     return 0 if good else 1
