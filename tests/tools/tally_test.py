@@ -14,6 +14,11 @@ import tally
 GTEST_OK = """[==========] Running 4 tests from 2 test suites.
 [ RUN      ] A.One
 [       OK ] A.One (0 ms)
+[ RUN      ] A.Two
+../tests/unit/a_test.cc:26: Skipped
+a sanitizer owns malloc
+
+[  SKIPPED ] A.Two (0 ms)
 [==========] 4 tests from 2 test suites ran. (3 ms total)
 [  PASSED  ] 3 tests.
 [  SKIPPED ] 1 test, listed below:
@@ -45,6 +50,9 @@ class MesonTests(unittest.TestCase):
 
     def test_counts_googletest_cases(self):
         self.assertEqual(self.count("OK", GTEST_OK)[0], (3, 0, 1))
+
+    def test_says_why_cases_were_skipped(self):
+        self.assertEqual(self.count("OK", GTEST_OK)[1], ["sa: 1 skipped: a sanitizer owns malloc"])
 
     def test_names_the_failed_case(self):
         numbers, notes = self.count("FAIL", GTEST_FAILED, returncode=1)

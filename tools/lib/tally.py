@@ -1,5 +1,6 @@
 """Counts of test cases, read from what the test programs say."""
 
+import collections
 import dataclasses
 import json
 import pathlib
@@ -47,6 +48,8 @@ def of_gtest(stdout):
     summary = stdout[ran.start():]
     for name in dict.fromkeys(re.findall(r"^\[  FAILED  \] ([\w/]+\.[\w./]+)", summary, re.MULTILINE)):
         tally.notes.append(name)
+    for why, count in collections.Counter(re.findall(r"^\S+:\d+: Skipped\n(.+)$", stdout, re.MULTILINE)).items():
+        tally.notes.append(f"{count} skipped: {why}")
     return tally
 
 
@@ -77,6 +80,7 @@ def of_meson_test(entry):
             return Tally(passed=1)
         if counts.total == 0:
             return failure(f"{name}: ran no test")
+        counts.notes = [f"{name}: {note}" for note in counts.notes]
         return counts
     tally = counts or Tally()
     tally.notes = [f"{name}: {note}" for note in tally.notes]
