@@ -5,6 +5,7 @@
 #include <memory>
 
 struct evp_cipher_ctx_st;
+struct evp_pkey_st;
 
 namespace ipsecgw::crypto {
 
@@ -16,5 +17,11 @@ struct CipherCtxDeleter {
     void operator()(evp_cipher_ctx_st* ctx) const noexcept;
 };
 using CipherCtxPtr = std::unique_ptr<evp_cipher_ctx_st, CipherCtxDeleter>;
+
+/// Drops one reference; the last one wipes what is private.
+struct KeyDeleter {
+    void operator()(evp_pkey_st* key) const noexcept;
+};
+using KeyPtr = std::unique_ptr<evp_pkey_st, KeyDeleter>;
 
 }  // namespace ipsecgw::crypto

@@ -1,5 +1,6 @@
 #include "crypto/evp_internal.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include "base/text.h"
@@ -12,6 +13,20 @@ using base::ErrorCode;
 void CipherCtxDeleter::operator()(evp_cipher_ctx_st* ctx) const noexcept
 {
     EVP_CIPHER_CTX_free(ctx);
+}
+
+void KeyDeleter::operator()(evp_pkey_st* key) const noexcept
+{
+    EVP_PKEY_free(key);
+}
+
+std::string openssl_reason()
+{
+    const unsigned long code = ERR_peek_last_error();
+    const char* reason = code == 0 ? nullptr : ERR_reason_error_string(code);
+    std::string text = reason != nullptr ? reason : "no reason given";
+    ERR_clear_error();
+    return text;
 }
 
 base::Result<CipherCtxPtr> key_cipher(const char* name, Operation operation, std::span<const uint8_t> key)
