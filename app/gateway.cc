@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "crypto/random.h"
 #include "route/neighbour_discovery.h"
 #include "route/resolver.h"
 #include "worker/packet_info.h"
@@ -22,6 +23,7 @@ namespace ipsecgw::app {
 namespace {
 
 constexpr uint32_t kPuntRing = 4096;
+constexpr size_t kRssKeyBytes = 64;  // ports take 40 to 52
 
 using base::Error;
 using base::ErrorCode;
@@ -100,6 +102,7 @@ base::Result<std::unique_ptr<Gateway>> Gateway::start(model::Gateway config, Hos
     GW_TRY(gateway->make_tables(config));
     GW_TRY(gateway->make_workers());
     GW_TRY(gateway->start_ports());
+    gateway->make_steering();
     GW_TRY(gateway->make_provider(config));
     GW_TRY(gateway->make_control(config));
     GW_TRY(gateway->launch_workers());
@@ -141,6 +144,10 @@ base::Result<void> Gateway::make_pool(const model::Gateway& config)
 base::Result<void> Gateway::open_ports(const model::Gateway& config)
 {
     const auto workers = static_cast<uint16_t>(host_.lcores.size());
+    // Random, so that nobody outside knows which worker an SPI or a flow leads to.
+    rss_key_.resize(kRssKeyBytes);
+    if (!crypto::random_bytes(rss_key_))
+        return Error{ErrorCode::kUnavailable, "no random bytes for the ports' hash key", "check /dev/urandom"};
     for (const auto& wanted : config.ports) {
         ports_.push_back(GW_TRY(dpdk::Port::open({.name = wanted.name,
                                                   .device = wanted.device,
@@ -148,7 +155,8 @@ base::Result<void> Gateway::open_ports(const model::Gateway& config)
                                                   .mtu = wanted.mtu,
                                                   .rx_descriptors = wanted.rx_descriptors,
                                                   .tx_descriptors = wanted.tx_descriptors,
-                                                  .promiscuous = wanted.promiscuous},
+                                                  .promiscuous = wanted.promiscuous,
+                                                  .rss_key = rss_key_},
                                                  pool_->get())));
         const dpdk::Port& port = ports_.back();
         worker::PortView view;
@@ -202,7 +210,20 @@ base::Result<void> Gateway::make_workers()
     return {};
 }
 
-// After the ports have started: some take flow rules only then.
+// After the ports have started: some take flow rules only then, and some tell their table only then.
+void Gateway::make_steering()
+{
+    std::vector<offload::Steering::Port> outside;
+    for (size_t i = 0; i < ports_.size(); i++)
+        if (data_.ports[i].role != model::PortRole::kProtected)
+            outside.push_back({ports_[i].id(), ports_[i].rx_queues(), offload::dialect_of(ports_[i].driver())});
+    steering_ = offload::Steering::create(outside, data_.workers, rss_key_);
+    for (const auto& view : data_.ports)
+        if (view.role != model::PortRole::kProtected)
+            base::log(LogLevel::kInfo, "steering on port %s: %s", view.name.c_str(),
+                      steering_->describe(view.port_id).c_str());
+}
+
 base::Result<void> Gateway::make_provider(const model::Gateway& config)
 {
     std::vector<uint16_t> outside;
@@ -225,6 +246,7 @@ base::Result<void> Gateway::make_control(const model::Gateway& config)
     parts.reclaimer = reclaimer_.get();
     parts.engines = engines_.get();
     parts.provider = provider_.get();
+    parts.steering = steering_.get();
     for (const auto& worker : workers_)
         parts.workers.push_back(worker.get());
     parts.lcores.assign(host_.lcores.begin(), host_.lcores.end());

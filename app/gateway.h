@@ -19,6 +19,7 @@
 #include "esp/engine.h"
 #include "model/gateway.h"
 #include "offload/rte_security_provider.h"
+#include "offload/steering.h"
 #include "route/tables.h"
 #include "sa/sad.h"
 #include "sa/spd.h"
@@ -62,6 +63,7 @@ class Gateway {
     base::Result<void> make_tables(const model::Gateway& config);
     base::Result<void> make_workers();
     base::Result<void> start_ports();
+    void make_steering();
     base::Result<void> make_provider(const model::Gateway& config);
     base::Result<void> make_control(const model::Gateway& config);
     base::Result<void> launch_workers();
@@ -75,6 +77,8 @@ class Gateway {
     std::unique_ptr<esp::Engines> engines_;
     std::unique_ptr<dpdk::MbufPool> pool_;
     std::vector<dpdk::Port> ports_;
+    std::vector<uint8_t> rss_key_;
+    std::unique_ptr<offload::Steering> steering_;
     std::unique_ptr<offload::RteSecurityProvider> provider_;
     std::unique_ptr<dpdk::Qsbr> qsbr_;
     std::unique_ptr<dpdk::Reclaimer> reclaimer_;

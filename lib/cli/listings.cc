@@ -127,6 +127,7 @@ constexpr Column<PortStatus> kPortColumns[] = {
      [](const PortStatus& r) { return r.speed_mbps == 0 ? Json(nullptr) : Json(r.speed_mbps); }},
     {"mtu", "MTU (bytes)", kCount, kBoth, [](const PortStatus& r) { return Json(r.mtu); }},
     {"rx_queues", "RX-QUEUES", kCount, kDetail, [](const PortStatus& r) { return Json(r.rx_queues); }},
+    {"steering", "STEERING", kText, kDetail, [](const PortStatus& r) { return text(r.steering); }},
     {"tx_queues", "TX-QUEUES", kCount, kDetail, [](const PortStatus& r) { return Json(r.tx_queues); }},
     {"rx_packets", "RX-PACKETS", kCount, kBoth, [](const PortStatus& r) { return Json(r.rx_packets); }},
     {"rx_bytes", "RX-BYTES", kBytes, kBoth, [](const PortStatus& r) { return Json(r.rx_bytes); }},
@@ -172,6 +173,8 @@ constexpr Column<WorkerStatus> kWorkerColumns[] = {
     {"handed_over_out", "HANDED-OVER-OUT", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.handed_over_out); }},
     {"handed_over_in", "HANDED-OVER-IN", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.handed_over_in); }},
     {"inbound_sas", "INBOUND-SAS", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.inbound_sas); }},
+    {"packets", "PACKETS", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.packets); }},
+    {"share_percent", "SHARE (%)", kDecimal, kBoth, [](const WorkerStatus& r) { return Json(r.share_percent); }},
 };
 
 constexpr Column<EngineInfo> kEngineColumns[] = {

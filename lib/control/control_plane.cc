@@ -41,8 +41,9 @@ ControlPlane::State::State(Parts given)
     : parts(std::move(given)),
       started_ns(parts.now_ns()),
       policies(*parts.data->spd, sas),
-      installer({*parts.data, *parts.data->sad, *parts.data->spd, parts.provider, *parts.reclaimer, *parts.engines, sas,
-                 policies, sockets_of(parts)}),
+      owners({*parts.data, *parts.data->sad, parts.steering, parts.data->workers}),
+      installer({*parts.data, *parts.data->sad, *parts.data->spd, parts.provider, parts.steering, *parts.reclaimer,
+                 *parts.engines, sas, policies, owners, sockets_of(parts)}),
       routes(*parts.data),
       transmitter(*parts.data, parts.workers, drops),
       neighbours(*parts.data, transmitter, drops),
@@ -115,6 +116,16 @@ base::Result<void> ControlPlane::remove_sa(std::string_view name)
     s.keepalives.untrack(*record);
     s.installer.remove(*record);
     return {};
+}
+
+base::Result<ReservedSpi> ControlPlane::reserve_spi(const SpiRequest& request)
+{
+    return state_->owners.reserve(request);
+}
+
+void ControlPlane::release_spi(uint32_t spi)
+{
+    state_->owners.release(spi);
 }
 
 base::Result<void> ControlPlane::add_policy(model::Policy policy)

@@ -15,6 +15,7 @@
 #include "esp/engine.h"
 #include "model/gateway.h"
 #include "offload/provider.h"
+#include "offload/steering.h"
 #include "route/resolver.h"
 #include "worker/dataplane.h"
 #include "worker/worker.h"
@@ -38,7 +39,7 @@ struct SaStatus {
     bool udp_encapsulation = false;
     std::string offload = "software";  // or "inline-crypto", "full-protocol"
     std::string offload_reason;
-    std::string steering;  // inbound: how packets find the owner; empty: by the port's RSS and hand-over
+    std::string steering;  // inbound: how packets find the owner
     std::string engine;    // "aesni_gcm"
     std::string engine_reason;
     std::optional<uint16_t> worker;  // inbound: owner
@@ -72,6 +73,7 @@ struct PortStatus {
     uint16_t mtu = 0;
     bool link_up = false;
     uint32_t speed_mbps = 0;  // 0: unknown
+    std::string steering;     // how ESP finds its worker
     uint16_t rx_queues = 0, tx_queues = 0;
     std::vector<std::string> addresses;
     uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
@@ -97,6 +99,8 @@ struct WorkerStatus {
     double cycles_per_packet = 0;
     uint64_t handed_over_out = 0, handed_over_in = 0;
     uint32_t inbound_sas = 0;  // owned
+    uint64_t packets = 0;      // worked on here: received or taken over, less handed over
+    double share_percent = 0;  // of all workers' packets
 };
 
 struct Stats {
@@ -109,6 +113,18 @@ struct Stats {
     uint64_t retired_objects = 0;
 };
 
+/// What an SPI is wanted for: the addresses ESP will come with.
+struct SpiRequest {
+    net::IpAddress local, remote;    // outer ones, ours and the peer's
+    bool udp_encapsulated = false;   // the port then sees no SPI
+    std::optional<uint16_t> worker;  // the wanted owner; none: the least loaded
+};
+
+struct ReservedSpi {
+    uint32_t spi = 0;
+    uint16_t worker = 0;  // who will own the SA
+};
+
 /// Reads and writes of the gateway's tables. Threads: the control thread only (front ends post to its mailbox).
 class ControlPlane {
   public:
@@ -116,7 +132,8 @@ class ControlPlane {
         worker::DataPlane* data = nullptr;
         dpdk::Reclaimer* reclaimer = nullptr;
         esp::Engines* engines = nullptr;
-        offload::Provider* provider = nullptr;  // null: no port does IPsec
+        offload::Provider* provider = nullptr;        // null: no port does IPsec
+        const offload::Steering* steering = nullptr;  // null: no port hashes SPIs
         std::vector<worker::Worker*> workers;
         std::vector<uint32_t> lcores;  // of each worker
         std::string version;
@@ -132,6 +149,15 @@ class ControlPlane {
 
     base::Result<void> install_sa(model::SaParams params);  // kAlreadyExists: name or inbound SPI in use
     base::Result<void> remove_sa(std::string_view name);    // policies that use it drop with kNoSa from then on
+    /// An SPI for an inbound SA that is to be agreed on (RFC 7296 section 2.9 and 3.3.1: the receiver chooses), random,
+    /// 256 or above, used by no SA and by no other reservation. Where the port hashes SPIs, packets with it arrive at
+    /// the owner; elsewhere the owner gets them by flow rule or hand-over. It stays reserved until install_sa() of an
+    /// inbound SA with it succeeds, or release_spi(). An SA installed with it, without a worker of its own, gets the
+    /// reserved owner, but where the addresses have changed since (a NAT found late) and the port brings it to another.
+    /// kResourceExhausted when SAs and reservations fill the SAD, kInvalidArgument, kUnavailable without entropy.
+    base::Result<ReservedSpi> reserve_spi(const SpiRequest& request);
+    /// The SPI will not be installed. Ignored when it is not reserved.
+    void release_spi(uint32_t spi);
     base::Result<void> add_policy(model::Policy policy);
     base::Result<void> remove_policy(std::string_view name);
     /// Gives a policy other SAs, as a rekey does: the new inbound ones may carry it first, then outbound traffic moves

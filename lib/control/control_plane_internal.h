@@ -6,6 +6,7 @@
 #include "control/keepalives_internal.h"
 #include "control/lifetimes_internal.h"
 #include "control/neighbours_internal.h"
+#include "control/owners_internal.h"
 #include "control/policies_internal.h"
 #include "control/routes_internal.h"
 #include "control/sa_table_internal.h"
@@ -25,6 +26,7 @@ struct ControlPlane::State {
     ControlDrops drops;
     SaTable sas;
     Policies policies;
+    Owners owners;
     Installer installer;
     Routes routes;
     Transmitter transmitter;

@@ -20,11 +20,11 @@ base::Result<void> Installer::check(const model::SaParams& params) const
         return base::Error{base::ErrorCode::kAlreadyExists,
                            base::format("SA \"%s\": inbound SPI 0x%08x is in use", params.name.c_str(), params.spi),
                            "an SPI alone selects an inbound SA (RFC 4301 section 4.1): choose another"};
-    if (params.worker && *params.worker >= owned_.size())
+    if (params.worker && *params.worker >= parts_.sockets.size())
         return base::Error{
             base::ErrorCode::kInvalidArgument,
             base::format("SA \"%s\": worker: there is no worker %u", params.name.c_str(), *params.worker),
-            base::format("this gateway has %zu, counted from 0", owned_.size())};
+            base::format("this gateway has %zu, counted from 0", parts_.sockets.size())};
     return parts_.policies.may_install(params);
 }
 
@@ -38,33 +38,29 @@ base::Result<SaRecord*> Installer::install(model::SaParams params, uint64_t now_
     GW_TRY(publish(record));
     record.params.keymat = {};
     SaRecord& stored = parts_.sas.insert(std::move(record));
-    if (!stored.is_inbound())
+    if (stored.is_inbound())
+        parts_.owners.release(stored.params.spi);
+    else
         parts_.policies.attach_outbound(stored);  // last: the session stands before the SPD points to it
     return &stored;
-}
-
-const worker::PortView* Installer::port_of(const model::SaParams& params) const
-{
-    const auto& ports = parts_.data.ports;
-    if (params.direction == model::Direction::kInbound)
-        for (const auto& port : ports)
-            for (const auto& address : port.addresses)
-                if (address.address == params.local)
-                    return &port;
-    const route::NextHop* next_hop = parts_.data.tables->fib().lookup(params.remote);
-    return next_hop != nullptr && next_hop->port < ports.size() ? &ports[next_hop->port] : nullptr;
 }
 
 base::Result<offload::Choice> Installer::choose(const SaRecord& record, sa::SaTag tag) const
 {
     offload::Options options;
     options.provider = parts_.provider;
-    if (const worker::PortView* port = port_of(record.params)) {
+    const model::SaParams& params = record.params;
+    if (const worker::PortView* port = port_of(parts_.data, params.direction, params.local, params.remote)) {
         // Queue q is polled by worker q modulo workers; without a queue of its own the owner gets its packets by
         // hand-over.
         const uint16_t queue =
             port->rx_queues == 0 ? uint16_t{0} : static_cast<uint16_t>(record.owner % port->rx_queues);
-        options.placement = offload::Placement{port->port_id, queue, port->rx_queues};
+        options.placement =
+            offload::Placement{.port_id = port->port_id, .rx_queue = queue, .rx_queues = port->rx_queues};
+        if (parts_.steering != nullptr)
+            options.placement->flow_group = parts_.steering->spi_group(port->port_id);
+        if (record.is_inbound())
+            options.placement->rss_queue = parts_.owners.rss_queue(params);
     }
     return offload::choose(record.params, tag, options);
 }
@@ -85,7 +81,7 @@ base::Result<void> Installer::publish(SaRecord& record)
 
 base::Result<void> Installer::publish_inbound(SaRecord& record)
 {
-    record.owner = choose_owner(record.params);
+    record.owner = parts_.owners.choose(record.params);
     offload::Choice choice = GW_TRY(choose(record, parts_.sad.next_inbound_tag()));
     record.kind = choice.kind;
     record.offload_reason = std::move(choice.reason);
@@ -96,8 +92,10 @@ base::Result<void> Installer::publish_inbound(SaRecord& record)
     record.engine_reason = std::move(built.engine_reason);
     parts_.spd.set_selectors(*built.sa, parts_.policies.selectors_for(record.params.name));
     record.inbound = GW_TRY(parts_.sad.publish(std::move(built.sa)));
-    owned_[record.owner]++;
-    return activate(record);
+    parts_.owners.add(record.owner);
+    GW_TRY(activate(record));
+    steer(record);
+    return {};
 }
 
 base::Result<void> Installer::activate(SaRecord& record)
@@ -110,9 +108,34 @@ base::Result<void> Installer::activate(SaRecord& record)
     return activated;
 }
 
+// A rule only where the port's own RSS does not do: there may be many SAs, and few rules fit some ports.
+void Installer::steer(SaRecord& record)
+{
+    const model::SaParams& params = record.params;
+    const worker::PortView* port = port_of(parts_.data, params.direction, params.local, params.remote);
+    if (record.installed != nullptr) {
+        record.steering = record.installed->steering();
+    } else if (port == nullptr || port->rx_queues < 2) {
+        record.steering = "hand-over to the owner: one receive queue";
+    } else if (params.udp) {
+        record.steering = "hand-over to the owner: ESP in UDP is one flow to the port";
+    } else if (const auto queue = parts_.owners.rss_queue(params);
+               queue && *queue % parts_.sockets.size() == record.owner) {
+        record.steering = base::format("RSS by SPI to queue %u", *queue);
+    } else if (parts_.steering == nullptr || record.owner >= port->rx_queues) {
+        record.steering = "hand-over to the owner: no queue leads to it";
+    } else if (auto rule =
+                   parts_.steering->send_to_queue(port->port_id, params.local.family(), params.spi, record.owner)) {
+        record.steering_rule = std::move(rule).value();
+        record.steering = base::format("flow rule to queue %u", record.owner);
+    } else {
+        record.steering = "hand-over to the owner: " + rule.error().what;
+    }
+}
+
 base::Result<void> Installer::publish_outbound(SaRecord& record)
 {
-    const auto workers = static_cast<uint16_t>(owned_.size());
+    const auto workers = static_cast<uint16_t>(parts_.sockets.size());
     offload::Choice choice = GW_TRY(choose(record, parts_.sad.next_outbound_tag()));
     record.kind = choice.kind;
     record.offload_reason = std::move(choice.reason);
@@ -172,17 +195,11 @@ void Installer::unpublish_inbound(SaRecord& record)
     sa::InboundSa& sa = *record.inbound;
     if (record.installed != nullptr)
         record.installed->deactivate();  // the flow rule first: from here on packets arrive as ESP
+    record.steering_rule = {};
     static_cast<void>(parts_.sad.retire_inbound(record.params.spi));
     parts_.spd.set_selectors(sa, nullptr);  // also stops what a worker has found already
     retire_installed(record);
-    owned_[record.owner]--;
-}
-
-uint16_t Installer::choose_owner(const model::SaParams& params) const
-{
-    if (params.worker)
-        return *params.worker;
-    return static_cast<uint16_t>(std::min_element(owned_.begin(), owned_.end()) - owned_.begin());
+    parts_.owners.remove(record.owner);
 }
 
 int Installer::outbound_socket() const

@@ -60,7 +60,7 @@ SaStatus status_of(const SaRecord& sa, uint64_t now_ns)
     row.offload = sa::to_string(sa.kind);
     row.offload_reason = sa.offload_reason;
     if (sa.is_inbound())
-        row.steering = sa.installed != nullptr ? sa.installed->steering() : "the port's RSS, hand-over to the owner";
+        row.steering = sa.steering;
     row.engine = sa.engine;
     row.engine_reason = sa.engine_reason;
     if (sa.is_inbound()) {
@@ -139,7 +139,17 @@ WorkerStatus status_of(const worker::Worker& worker)
     const uint64_t packets = row.rx_packets + row.handed_over_in;
     if (packets != 0)
         row.cycles_per_packet = static_cast<double>(row.busy_cycles) / static_cast<double>(packets);
+    row.packets = packets - std::min(packets, row.handed_over_out);
     return row;
+}
+
+void fill_shares(std::vector<WorkerStatus>& workers)
+{
+    uint64_t all = 0;
+    for (const auto& row : workers)
+        all += row.packets;
+    for (auto& row : workers)
+        row.share_percent = all == 0 ? 0 : 100.0 * static_cast<double>(row.packets) / static_cast<double>(all);
 }
 
 }  // namespace
@@ -202,6 +212,7 @@ std::vector<PortStatus> ControlPlane::list_ports() const
             row.tx_bytes += counters.tx_bytes.get();
         }
         fill_from_device(row);
+        row.steering = state_->parts.steering != nullptr ? state_->parts.steering->describe(port.port_id) : "";
         rows.push_back(std::move(row));
     }
     return rows;
@@ -253,9 +264,10 @@ Stats ControlPlane::stats() const
     for (const auto* worker : parts.workers) {
         WorkerStatus row = status_of(*worker);
         row.lcore = row.index < parts.lcores.size() ? parts.lcores[row.index] : 0;
-        row.inbound_sas = state_->installer.owned()[row.index];
+        row.inbound_sas = state_->owners.owned()[row.index];
         stats.workers.push_back(row);
     }
+    fill_shares(stats.workers);
     stats.engines = parts.engines->list();
     stats.inbound_sas = parts.data->sad->inbound_count();
     stats.outbound_sas = parts.data->sad->outbound_count();

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "dpdk/security.h"
 #include "model/sa_params.h"
 #include "offload/provider.h"
 #include "sa/inbound_sa.h"
@@ -46,6 +47,8 @@ struct SaRecord {
     sa::OffloadKind kind = sa::OffloadKind::kSoftware;
     std::string offload_reason;
     std::shared_ptr<offload::Installed> installed;  // what a port holds of it; null: nothing
+    std::string steering;         // inbound: how packets find the owner
+    dpdk::FlowRule steering_rule;  // of a software SA
     uint64_t installed_ns = 0;
 
     // Lifetimes'.

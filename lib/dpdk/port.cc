@@ -57,7 +57,8 @@ void choose_offloads(rte_eth_conf& conf, const rte_eth_dev_info& info, const Por
         conf.txmode.offloads |= info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 }
 
-void choose_rss(rte_eth_conf& conf, const rte_eth_dev_info& info, uint16_t rx_queues)
+/// `key` stays the caller's, and is read when the port is configured.
+void choose_rss(rte_eth_conf& conf, const rte_eth_dev_info& info, uint16_t rx_queues, std::vector<uint8_t>& key)
 {
     constexpr uint64_t kWanted = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP;
     const uint64_t offered = kWanted & info.flow_type_rss_offloads;
@@ -65,6 +66,10 @@ void choose_rss(rte_eth_conf& conf, const rte_eth_dev_info& info, uint16_t rx_qu
         return;
     conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
     conf.rx_adv_conf.rss_conf.rss_hf = offered;
+    if (info.hash_key_size == 0 || key.size() < info.hash_key_size)
+        return;
+    conf.rx_adv_conf.rss_conf.rss_key = key.data();
+    conf.rx_adv_conf.rss_conf.rss_key_len = info.hash_key_size;
 }
 
 }  // namespace
@@ -114,7 +119,8 @@ base::Result<void> Port::configure(const Settings& settings, rte_mempool* pool)
     rte_eth_conf conf{};
     conf.rxmode.mtu = settings.mtu;
     choose_offloads(conf, info, settings);
-    choose_rss(conf, info, rx_queues_);
+    std::vector<uint8_t> rss_key = settings.rss_key;
+    choose_rss(conf, info, rx_queues_, rss_key);
     if (const int error = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf); error != 0)
         return failed(name_, base::format("configuring %u receive and %u transmit queues", rx_queues_, tx_queues_),
                       error);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/result.h"
 
@@ -30,6 +31,9 @@ class Port {
         uint16_t rx_descriptors = 1024;
         uint16_t tx_descriptors = 1024;
         bool promiscuous = false;
+        /// What receive queues are chosen by (RSS), for ports that let us say; empty, or shorter than the port's: the
+        /// port's own.
+        std::vector<uint8_t> rss_key = {};
         bool one_pool = true;  // every mbuf transmitted comes from `pool`: lets the port free them fast
     };
     /// The port id of a device, by name or number. kNotFound lists the ports there are.

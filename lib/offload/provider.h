@@ -19,6 +19,8 @@ struct Placement {
     uint16_t port_id = 0;       // DPDK's
     uint16_t rx_queue = 0;      // inbound: the one its owner polls
     uint16_t rx_queues = 1;     // of that port
+    uint32_t flow_group = 0;    // of rules that name an SPI
+    std::optional<uint16_t> rss_queue = {};  // inbound: the one the port's RSS picks; none: not known
 };
 
 /// What the packet path needs to hand a packet to the port.

@@ -43,7 +43,7 @@ class RteSecurityProvider::InstalledInbound final : public Installed {
             auto rule = attempt.create(placement_.port_id);
             if (rule) {
                 rule_ = std::move(rule).value();
-                steering_ = attempt.queue ? format("flow rule to queue %u", *attempt.queue) : "flow rule, hand-over to the owner";
+                steering_ = attempt.queue ? format("flow rule to queue %u", *attempt.queue) : "flow rule, " + by_rss();
                 return {};
             }
         }
@@ -58,7 +58,7 @@ class RteSecurityProvider::InstalledInbound final : public Installed {
         if (!port_.esp_rule)
             return Error{ErrorCode::kUnsupported,
                          format("port %u takes no flow rule that sends ESP to security", placement_.port_id), ""};
-        steering_ = "the port's rule for all ESP, hand-over to the owner";
+        steering_ = "the port's rule for all ESP, " + by_rss();
         return {};
     }
     void deactivate() noexcept override { rule_ = {}; }
@@ -70,6 +70,13 @@ class RteSecurityProvider::InstalledInbound final : public Installed {
     [[nodiscard]] base::Result<dpdk::SessionStatistics> statistics() const override { return session_.statistics(); }
 
  private:
+    // Where packets go that no rule gives a queue.
+    [[nodiscard]] std::string by_rss() const
+    {
+        if (placement_.rss_queue == placement_.rx_queue)
+            return format("RSS by SPI to queue %u", placement_.rx_queue);
+        return "hand-over to the owner";
+    }
     [[nodiscard]] FlowRuleSpec with_queue() const
     {
         FlowRuleSpec spec = spec_;
@@ -113,6 +120,7 @@ base::Result<std::unique_ptr<Installed>> RteSecurityProvider::prepare(const mode
         return std::unique_ptr<Installed>(new InstalledOutbound(std::move(session), placement.port_id));
 
     FlowRuleSpec rule;
+    rule.group = placement.flow_group;
     rule.match_eth = true;
     rule.family = params.local.family();
     rule.match_udp = params.udp.has_value();

@@ -1,5 +1,6 @@
 #include "offload/spi_rss.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -34,6 +35,11 @@ uint16_t SpiRss::queue_of(const net::IpAddress& source, const net::IpAddress& de
 uint16_t SpiRss::worker_of(const net::IpAddress& source, const net::IpAddress& destination, uint32_t spi) const noexcept
 {
     return static_cast<uint16_t>(queue_of(source, destination, spi) % workers_);
+}
+
+bool SpiRss::reaches(uint16_t worker) const noexcept
+{
+    return std::any_of(table_.begin(), table_.end(), [&](uint16_t queue) { return queue % workers_ == worker; });
 }
 
 std::optional<uint32_t> SpiRss::choose(const net::IpAddress& source, const net::IpAddress& destination, uint16_t worker,

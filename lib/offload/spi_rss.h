@@ -14,11 +14,16 @@ namespace ipsecgw::offload {
 /// RSS over source, destination and SPI by Toeplitz (RTE_ETH_RSS_ESP), and a redirection table.
 class SpiRss {
  public:
-    /// `key` has 40 bytes or more; `table` maps hash modulo its size to a queue. Worker of a queue: queue % workers, as in PortView.
+    static constexpr size_t kMinKeyBytes = 40;  // IPv6 addresses, the SPI, and the window that slides over them
+
+    /// `key` has kMinKeyBytes or more; `table` maps hash modulo its size to a queue. Worker of a queue: queue % workers, as in PortView.
     SpiRss(std::vector<uint8_t> key, std::vector<uint16_t> table, uint16_t workers);
 
     [[nodiscard]] uint16_t queue_of(const net::IpAddress& source, const net::IpAddress& destination, uint32_t spi) const noexcept;
     [[nodiscard]] uint16_t worker_of(const net::IpAddress& source, const net::IpAddress& destination, uint32_t spi) const noexcept;
+
+    /// Some SPI leads to `worker`.
+    [[nodiscard]] bool reaches(uint16_t worker) const noexcept;
 
     /// An SPI that `is_free` accepts and RSS steers to `worker`; candidates come from `random`. Nothing when `tries` did not find one:
     /// the worker has no queue in the table, or the SPIs are used up.

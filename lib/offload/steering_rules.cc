@@ -12,8 +12,6 @@ constexpr uint32_t kOneSpi = 0;
 constexpr uint32_t kAllEsp = 1;
 constexpr uint32_t kRest = 2;
 
-constexpr uint32_t group_of(RuleDialect dialect) noexcept { return dialect == RuleDialect::kMlx5 ? 1 : 0; }
-
 FlowRuleSpec rule(uint32_t group, uint32_t priority)
 {
     FlowRuleSpec spec;

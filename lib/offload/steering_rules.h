@@ -18,6 +18,9 @@ enum class RuleDialect : uint8_t {
 /// By the driver's name as DPDK gives it.
 RuleDialect dialect_of(std::string_view driver) noexcept;
 
+/// The group of rules that name an SPI.
+constexpr uint32_t group_of(RuleDialect dialect) noexcept { return dialect == RuleDialect::kMlx5 ? 1 : 0; }
+
 /// Rules for a port with `queues` receive queues: ESP by SPI over all of them, everything else by address and ports. In isolated mode (flow
 /// isolate) these rules are all the port receives by. Ordered as they must be created.
 std::vector<FlowRuleSpec> steering_rules(RuleDialect dialect, uint16_t queues, const std::vector<uint8_t>& key);

@@ -24,7 +24,7 @@ inline control::SaStatus inbound_sa()
     sa.algorithm = "aes256gcm16";
     sa.esn = true;
     sa.offload_reason = "port 0 has no security context";
-    sa.steering = "the port's RSS, hand-over to the owner";
+    sa.steering = "RSS by SPI to queue 2";
     sa.engine = "aesni_gcm";
     sa.engine_reason = "auto: fastest for aes256gcm16 on this machine";
     sa.worker = 2;
@@ -159,6 +159,8 @@ class FakeSource final : public Source {
         worker.tx_packets = 90;
         worker.cycles_per_packet = 251.25;
         worker.inbound_sas = 1;
+        worker.packets = 100;
+        worker.share_percent = 100;
         stats.workers = {worker};
         stats.engines = {{"aesni_gcm", true, "crypto_aesni_gcm0"}, {"aesni_mb", false, "no such device"}};
         stats.inbound_sas = 1;

@@ -112,7 +112,7 @@ udp-encapsulation        no
 algorithm                aes256gcm16
 esn                      yes
 offload                  software: port 0 has no security context
-steering                 the port's RSS, hand-over to the owner
+steering                 RSS by SPI to queue 2
 engine                   aesni_gcm: auto: fastest for aes256gcm16 on this machine
 worker                   2
 packets                  1882211
@@ -171,8 +171,8 @@ mbufs-in-use     2048
 mbufs-total      16383
 retired-objects  0
 
-WORKER  LCORE  RX-PACKETS  TX-PACKETS  CYCLES/PACKET  HANDED-OVER-OUT  HANDED-OVER-IN  INBOUND-SAS
-     0      1         100          90          251.2                0               0            1
+WORKER  LCORE  RX-PACKETS  TX-PACKETS  CYCLES/PACKET  HANDED-OVER-OUT  HANDED-OVER-IN  INBOUND-SAS  PACKETS  SHARE (%)
+     0      1         100          90          251.2                0               0            1      100      100.0
 
 ENGINE     USABLE  REASON
 aesni_gcm  yes     crypto_aesni_gcm0
