@@ -93,9 +93,9 @@ def bench_suite(context, suite):
     """Micro benchmarks run, briefly, spread evenly over what each program has; their numbers are not judged here."""
     builder = context.builder
     builder.configure("gcc")
-    programs = builder.targets_under("gcc", "bench")
+    programs = builder.targets_under("gcc", "bench/micro")
     if not programs:
-        return tally.failure("no benchmark under bench/")
+        return tally.failure("no benchmark under bench/micro/")
     builder.compile("gcc", programs)
     counts = tally.Tally()
     for program in programs:
@@ -128,6 +128,27 @@ def _benchmarks(program, out, done):
     rows = [r for r in rows if "does not do the suite" not in r.get("error_message", "")]     # a combination there is not
     bad = [r["name"] for r in rows if r.get("error_occurred")]
     return tally.Tally(passed=len(rows) - len(bad), failed=len(bad), notes=[f"{program}: {b}" for b in bad])
+
+
+def e2e_suite(context, suite):
+    """The gateway's bench runs each kind of case, briefly, and loses nothing; its numbers are not judged here."""
+    log, builder = context.log(suite), context.builder
+    headers = process.run([ROOT / "tools" / "driver-headers"], log, timeout=180)
+    builder.configure("gcc")
+    kinds = "software,inline-crypto,full-protocol" if headers.ok else "software"
+    builder.compile("gcc", builder.targets_under("gcc", "bench/e2e") + (builder.targets_under("gcc", "drivers") if headers.ok else []))
+    workers = "1,2" if context.jobs > 2 else "1"
+    brief = ["--windows", 2, "--window-ms", 1]
+    runs = (["--kind", kinds, "--size", "60,imix", "--burst", "8,32", "--workers", workers, "--sas", "1,100"],
+            ["--suite", "aes256gcm16,chacha20poly1305,aes128-sha256", "--size", "1420"], ["--engine", "openssl", "--size", "60"])
+    counts = tally.Tally()
+    for words in runs:
+        out = LOGS / "e2e.json"
+        out.unlink(missing_ok=True)
+        done = process.run([builder.directory("gcc") / "bench/e2e/bench_e2e", *brief, *words, "--json", out], log, timeout=suite.limit_s)
+        rows = json.loads(out.read_text(encoding="utf-8"))["results"] if done.ok and out.exists() else []
+        counts.add(tally.Tally(passed=len(rows)) if rows else tally.failure(f"{done.why()}: {_last_line(log)}"))
+    return counts
 
 
 def driver_suite(context, suite):
@@ -210,6 +231,7 @@ SUITES = (
     Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
     Suite("bench", "every micro benchmark runs", bench_suite, 200),
+    Suite("e2e", "the gateway's bench runs each kind of case", e2e_suite, 100),
 )
 
 

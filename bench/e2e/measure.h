@@ -1,0 +1,44 @@
+// Windows of measured time, and what is made of them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "case.h"
+
+namespace ipsecgw::bench {
+
+/// A figure over windows.
+struct Figure {
+    double best = 0;
+    double median = 0;
+    double spread = 0;  // (third - first quartile) / median
+
+    static Figure of(std::vector<double> values);
+};
+
+struct Result {
+    Case what;
+    std::string engine;      // of the SAs: "aesni_gcm", "port"
+    double frame_bytes = 0;  // clear frames, mean
+
+    // TSC cycles per packet of one worker; with several, the mean of theirs.
+    Figure gateway;  // a worker's turn, the ports' receive and transmit calls included
+    Figure port;     // those calls and the clock by themselves, without a gateway between
+    Figure cipher;   // the engine alone on the same texts; none where the port ciphers
+
+    double mpps = 0;       // all workers: packets over measured time, best windows
+    double wall_mpps = 0;  // all workers: source and sink included, median
+
+    [[nodiscard]] double gbps() const;
+    /// The gateway without the ports, medians.
+    [[nodiscard]] double net() const { return gateway.median - port.median; }
+    /// How much of the gateway's cycles is cipher.
+    [[nodiscard]] double cipher_share() const { return net() > 0 ? cipher.median / net() : 0; }
+};
+
+/// Builds the gateway of a case, loads it, takes it down. An error when a packet was lost: a figure with loss is none.
+base::Result<Result> measure(const Case& what, const Effort& effort);
+
+}  // namespace ipsecgw::bench

@@ -1,0 +1,260 @@
+#include "rig.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include <rte_bus_vdev.h>
+#include <rte_eth_ring.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "base/byte_order.h"
+#include "base/text.h"
+#include "worker/packet_info.h"
+
+namespace ipsecgw::bench {
+
+using base::Error;
+using base::ErrorCode;
+using base::Result;
+
+namespace {
+
+constexpr uint32_t kRingSlots = 1024;
+constexpr uint32_t kPuntSlots = 256;
+constexpr uint16_t kMtu = 1500;
+constexpr uint32_t kMbufsPerWorker = 2048;
+constexpr uint32_t kFewestSas = 64;  // that tables and pools are made for
+
+net::IpAddress address(uint32_t host_order)
+{
+    uint8_t bytes[4];
+    base::store_be32(bytes, host_order);
+    return net::IpAddress::v4(bytes);
+}
+
+net::MacAddress station(uint8_t last)
+{
+    return {{0x02, 0, 0, 0, 1, last}};
+}
+
+void free_queued(const dpdk::Ring& ring)
+{
+    void* m = nullptr;
+    while (rte_ring_dequeue(ring.get(), &m) == 0)
+        rte_pktmbuf_free(static_cast<rte_mbuf*>(m));
+}
+
+model::HwOffload offload_of(Kind kind)
+{
+    switch (kind) {
+        case Kind::kSoftware:
+            break;
+        case Kind::kInlineCrypto:
+            return model::HwOffload::kCrypto;
+        case Kind::kFullProtocol:
+            return model::HwOffload::kFull;
+    }
+    return model::HwOffload::kNo;
+}
+
+int next_number()
+{
+    static int number = 0;
+    return number++;
+}
+
+}  // namespace
+
+base::SecretBytes keymat_of(const model::EspSuite& suite)
+{
+    base::SecretBytes key(suite.layout().keymat_bytes());
+    uint8_t byte = 0x17;
+    for (uint8_t& b : key.mutable_view())
+        b = byte++;
+    return key;
+}
+
+Result<std::unique_ptr<Rig>> Rig::create(const Case& what)
+{
+    std::unique_ptr<Rig> rig(new Rig(next_number()));
+    rig->pool_ = std::make_unique<dpdk::MbufPool>(
+        GW_TRY(dpdk::MbufPool::create({.name = base::format("e2e%d", rig->number_),
+                                       .count = std::bit_ceil(kMbufsPerWorker * (what.workers + 1u)) - 1,
+                                       .private_bytes = worker::kPacketInfoBytes,
+                                       .largest_mtu = kMtu})));
+    rig->engines_ = GW_TRY(esp::Engines::create({.workers = what.workers, .max_sas = std::max(what.sas, kFewestSas)}));
+    rig->data_.workers = what.workers;
+    rig->sides_.resize(2);
+    GW_TRY(rig->add_port(what, kInside));
+    GW_TRY(rig->add_port(what, kOutside));
+    const std::array outside = {rig->port_id(kOutside)};
+    rig->provider_ = GW_TRY(offload::RteSecurityProvider::create(outside, std::max(what.sas, kFewestSas), -1));
+    GW_TRY(rig->make_tables(what));
+    GW_TRY(rig->make_workers(what));
+    GW_TRY(rig->make_control());
+    GW_TRY(rig->install(what));
+    return rig;
+}
+
+Rig::~Rig()
+{
+    control_.reset();
+    workers_.clear();
+    if (reclaimer_)
+        reclaimer_->poll(SIZE_MAX);
+    sad_.reset();
+    spd_.reset();
+    tables_.reset();
+    reclaimer_.reset();
+    provider_.reset();
+    punt_.reset();
+    for (Side& side : sides_) {
+        side.port.reset();
+        for (auto device = side.devices.rbegin(); device != side.devices.rend(); ++device)
+            rte_vdev_uninit(device->c_str());
+        for (const auto& ring : side.in)
+            free_queued(ring);
+        for (const auto& ring : side.out)
+            free_queued(ring);
+    }
+}
+
+Result<void> Rig::add_port(const Case& what, uint16_t index)
+{
+    Side& side = sides_[index];
+    std::vector<rte_ring*> in, out;
+    for (uint16_t queue = 0; queue < what.workers; queue++) {
+        side.in.push_back(GW_TRY(dpdk::Ring::create(kRingSlots, dpdk::Producers::kOne, -1)));
+        side.out.push_back(GW_TRY(dpdk::Ring::create(kRingSlots, dpdk::Producers::kOne, -1)));
+        in.push_back(side.in.back().get());
+        out.push_back(side.out.back().get());
+    }
+    const std::string ring_name = base::format("e2e%dp%u", number_, index);
+    if (rte_eth_from_rings(ring_name.c_str(), in.data(), what.workers, out.data(), what.workers, 0) < 0)
+        return Error{ErrorCode::kResourceExhausted, "no ring port " + ring_name};
+    side.devices.push_back("net_ring_" + ring_name);
+    if (index == kOutside && what.kind != Kind::kSoftware) {
+        const std::string model = base::format("net_inline_ipsec%d", number_);
+        const std::string args =
+            base::format("backing=%s,queues=%u,cipher=none,max_sessions=%u", side.devices.back().c_str(), what.workers,
+                         std::max(what.sas, kFewestSas));
+        if (rte_vdev_init(model.c_str(), args.c_str()) != 0)
+            return Error{ErrorCode::kUnavailable, "the model port did not start", "is its driver loaded? see --pmd"};
+        side.devices.push_back(model);
+    }
+    side.port = std::make_unique<dpdk::Port>(GW_TRY(dpdk::Port::open(
+        {.name = ring_name, .device = side.devices.back(), .workers = what.workers, .mtu = kMtu}, pool_->get())));
+    GW_TRY(side.port->start());
+
+    worker::PortView view;
+    view.index = index;
+    view.port_id = side.port->id();
+    view.name = index == kInside ? "inside" : "outside";
+    view.role = index == kInside ? model::PortRole::kProtected : model::PortRole::kUnprotected;
+    view.mac = {{0x02, 0, 0, 0, 0, static_cast<uint8_t>(index + 1)}};
+    view.mtu = kMtu;
+    view.addresses = {index == kInside ? net::Prefix{address((kOurHost & ~0xffu) + 1), 16}
+                                       : net::Prefix{address(kOurGateway), 24}};
+    view.rx_queues = view.tx_queues = what.workers;
+    data_.ports.push_back(view);
+    return {};
+}
+
+Result<void> Rig::make_tables(const Case& what)
+{
+    qsbr_ = GW_TRY(dpdk::Qsbr::create(what.workers));
+    reclaimer_ = std::make_unique<dpdk::Reclaimer>(*qsbr_);
+    sad_ = GW_TRY(sa::Sad::create(std::max(what.sas, kFewestSas), *reclaimer_));
+    spd_ = GW_TRY(sa::Spd::create(what.workers, *reclaimer_));
+    tables_ = GW_TRY(route::Tables::create(*reclaimer_));
+    punt_ = GW_TRY(worker::PuntQueue::create(kPuntSlots));
+    data_.sad = sad_.get();
+    data_.spd = spd_.get();
+    data_.tables = tables_.get();
+    data_.qsbr = qsbr_.get();
+    data_.punt = punt_.get();
+    data_.pool = pool_->get();
+    data_.engines = engines_.get();
+    return {};
+}
+
+Result<void> Rig::make_workers(const Case& what)
+{
+    for (uint16_t index = 0; index < what.workers; index++)
+        workers_.push_back(GW_TRY(worker::Worker::create(data_, index, -1)));
+    worker::Worker::link(workers_);
+    return {};
+}
+
+Result<void> Rig::make_control()
+{
+    control::ControlPlane::Parts parts;
+    parts.data = &data_;
+    parts.reclaimer = reclaimer_.get();
+    parts.engines = engines_.get();
+    parts.provider = provider_.get();
+    for (const auto& worker : workers_) {
+        parts.workers.push_back(worker.get());
+        parts.lcores.push_back(worker->index() + 1u);
+    }
+    control_ = std::make_unique<control::ControlPlane>(std::move(parts));
+    model::Gateway base;
+    base.routes = {{net::Prefix{address(kFirstPeerHost), 9}, address(kPeerGateway), "outside"}};
+    base.neighbours = {{"inside", address(kOurHost), station(5)}, {"outside", address(kPeerGateway), station(2)}};
+    return control_->load(base);
+}
+
+Result<void> Rig::install(const Case& what)
+{
+    for (uint32_t number = 0; number < what.sas; number++)
+        GW_TRY(install_one(what, number));
+    return {};
+}
+
+Result<void> Rig::install_one(const Case& what, uint32_t number)
+{
+    const bool outbound = what.direction == model::Direction::kOutbound;
+    model::SaParams params;
+    params.name = base::format("sa%u", number);
+    params.direction = what.direction;
+    params.spi = kFirstSpi + number;
+    params.local = address(kOurGateway);
+    params.remote = address(kPeerGateway);
+    params.suite = what.suite;
+    params.keymat = keymat_of(what.suite);
+    params.engine = what.engine;
+    params.hw_offload = offload_of(what.kind);
+    if (!outbound)
+        params.worker = static_cast<uint16_t>(number % what.workers);
+
+    model::Policy policy;
+    policy.name = base::format("policy%u", number);
+    policy.action = model::Action::kProtect;
+    policy.local = {{net::Prefix{address(kOurHost & ~0xffffu), 16}, 0, {}}};
+    policy.remote = {{net::Prefix{address(kFirstPeerHost + number), 32}, 0, {}}};
+    if (outbound)
+        policy.outbound_sa = params.name;
+    else
+        policy.inbound_sas = {params.name};
+    GW_TRY(control_->add_policy(std::move(policy)));
+    return control_->install_sa(std::move(params));
+}
+
+control::SaStatus Rig::first_sa() const
+{
+    return control_->list_sas({}, 1).at(0);
+}
+
+std::string Rig::drops() const
+{
+    std::vector<std::string> words;
+    for (const auto& row : control_->drops())
+        if (row.packets != 0)
+            words.push_back(
+                base::format("%s %llu", std::string(row.reason).c_str(), static_cast<unsigned long long>(row.packets)));
+    return base::join(words);
+}
+
+}  // namespace ipsecgw::bench
