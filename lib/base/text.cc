@@ -21,7 +21,21 @@ int hex_digit(char c)
     return -1;
 }
 
-bool is_hex_separator(char c) { return c == ':' || c == ' ' || c == '_'; }
+int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool is_hex_separator(char c)
+{
+    return c == ':' || c == ' ' || c == '_';
+}
 
 }  // namespace
 
@@ -45,6 +59,29 @@ std::optional<SecretBytes> decode_hex(std::string_view text)
             return std::nullopt;
         out.mutable_view()[at++] = static_cast<uint8_t>(high * 16 + low);
         i += 2;
+    }
+    return out;
+}
+
+std::optional<SecretBytes> decode_base64(std::string_view text)
+{
+    const bool padded = text.ends_with('=');
+    if (padded && text.size() % 4 != 0)
+        return std::nullopt;
+    for (int i = 0; i < 2 && text.ends_with('='); i++)
+        text.remove_suffix(1);
+    if (text.size() % 4 == 1)
+        return std::nullopt;
+    SecretBytes out(text.size() * 3 / 4);
+    size_t at = 0;
+    uint32_t bits = 0;
+    for (size_t i = 0; i < text.size(); i++) {
+        const int digit = base64_digit(text[i]);
+        if (digit < 0)
+            return std::nullopt;
+        bits = bits << 6 | static_cast<uint32_t>(digit);
+        if (i % 4 != 0)  // the first digit of four completes no byte
+            out.mutable_view()[at++] = static_cast<uint8_t>(bits >> (6 - 2 * (i % 4)));
     }
     return out;
 }

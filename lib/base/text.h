@@ -15,6 +15,10 @@ namespace ipsecgw::base {
 /// character. The result is secret because keys are what people write in hex.
 std::optional<SecretBytes> decode_hex(std::string_view text);
 
+/// Decodes base64 (RFC 4648 section 4), the padding at its end optional, no space inside. Nothing on a foreign character or a length that
+/// no bytes have.
+std::optional<SecretBytes> decode_base64(std::string_view text);
+
 /// A decimal or 0x-hexadecimal unsigned number that fits 64 bits, whole string or nothing.
 std::optional<uint64_t> parse_unsigned(std::string_view text);
 

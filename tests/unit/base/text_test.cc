@@ -91,5 +91,33 @@ TEST(Nearest, FindsTyposAndNothingFar)
     EXPECT_EQ(nearest("x", {}), std::nullopt);
 }
 
+std::optional<std::string> base64(std::string_view text)
+{
+    const auto bytes = decode_base64(text);
+    if (!bytes)
+        return std::nullopt;
+    return std::string(bytes->view().begin(), bytes->view().end());
+}
+
+// RFC 4648 section 10.
+TEST(DecodeBase64, Rfc4648Section10)
+{
+    EXPECT_EQ(base64(""), "");
+    EXPECT_EQ(base64("Zg=="), "f");
+    EXPECT_EQ(base64("Zm8="), "fo");
+    EXPECT_EQ(base64("Zm9v"), "foo");
+    EXPECT_EQ(base64("Zm9vYg=="), "foob");
+    EXPECT_EQ(base64("Zm9vYmE="), "fooba");
+    EXPECT_EQ(base64("Zm9vYmFy"), "foobar");
+    EXPECT_EQ(base64("Zm9vYmE"), "fooba");
+    EXPECT_EQ(base64("+/+/"), "\xfb\xff\xbf");
+}
+
+TEST(DecodeBase64, RefusesWhatIsNoBase64)
+{
+    for (const char* text : {"Z", "Zg=", "=", "====", "Zm9vY", "Zm 9v", "Zm9_", "Zm=v", "Zg==Zg=="})
+        EXPECT_EQ(base64(text), std::nullopt) << text;
+}
+
 }  // namespace
 }  // namespace ipsecgw::base
