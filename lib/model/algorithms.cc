@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/text.h"
+#include "model/algorithms_internal.h"
 
 namespace ipsecgw::model {
 namespace {
@@ -45,63 +46,6 @@ constexpr NamedIntegrity kIntegrityWords[] = {
     {"sha2_384", Integrity::kHmacSha384}, {"sha512", Integrity::kHmacSha512},   {"sha2_512", Integrity::kHmacSha512},
 };
 
-std::string lower(std::string_view text)
-{
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
-    return out;
-}
-
-bool starts_with_any(std::string_view word, std::initializer_list<std::string_view> prefixes)
-{
-    return std::any_of(prefixes.begin(), prefixes.end(), [word](std::string_view p) { return word.starts_with(p); });
-}
-
-std::optional<EspSuite> encryption_of(std::string_view word)
-{
-    if (word == "null")
-        return EspSuite{Encryption::kNull, 0, Integrity::kNone};
-    if (word == "chacha20poly1305")
-        return EspSuite{Encryption::kChaCha20Poly1305, 256, Integrity::kNone};
-    if (!word.starts_with("aes"))
-        return std::nullopt;
-    word.remove_prefix(3);
-    EspSuite suite{Encryption::kAesCbc, 128, Integrity::kNone};
-    for (const uint16_t bits : kAesKeyBits) {
-        if (word.starts_with(std::to_string(bits))) {
-            suite.key_bits = bits;
-            word.remove_prefix(3);
-            break;
-        }
-    }
-    for (const auto& [stem, encryption] : kAesStems) {
-        if (word == stem) {
-            suite.encryption = encryption;
-            return suite;
-        }
-    }
-    return std::nullopt;
-}
-
-std::optional<Integrity> integrity_of(std::string_view word)
-{
-    for (const auto& [name, integrity] : kIntegrityWords)
-        if (word == name)
-            return integrity;
-    return std::nullopt;
-}
-
-std::vector<std::string> known_words()
-{
-    std::vector<std::string> words = {"null", "chacha20poly1305", "esn", "noesn"};
-    for (const auto& [stem, encryption] : kAesStems)
-        for (const char* cipher : {"aes128", "aes192", "aes256"})
-            words.push_back(cipher + std::string(stem));
-    for (const auto& [word, integrity] : kIntegrityWords)
-        words.emplace_back(word);
-    return words;
-}
-
 Error foreign_word(const std::string& word)
 {
     const std::string quoted = "\"" + word + "\"";
@@ -111,17 +55,11 @@ Error foreign_word(const std::string& word)
     if (word.starts_with("prf"))
         return {ErrorCode::kInvalidArgument, quoted + " is a pseudo-random function of IKE, not of ESP",
                 "remove the word"};
-    if (starts_with_any(word,
-                        {"des", "3des", "md5", "sha1", "blowfish", "cast", "rc5", "idea", "twofish", "aesxcbc"}) ||
-        word == "sha" || word == "sha256_96" || word == "sha2_256_96")
-        return {ErrorCode::kUnsupported, "refused: " + quoted + " is too weak or obsolete for ESP (RFC 8221)",
-                "take aes128gcm16, or aes128-sha256 where the peer has no AEAD"};
-    if (word.find("ccm") != std::string::npos || starts_with_any(word, {"camellia", "serpent", "aescmac"}))
-        return {ErrorCode::kUnsupported, quoted + " is not implemented",
-                "take aes128gcm16, aes256gcm16 or chacha20poly1305"};
-    if (word == "chacha20" || word == "poly1305")
-        return {ErrorCode::kInvalidArgument, quoted + " does not stand alone", "write chacha20poly1305, one word"};
-    const auto near = base::nearest(word, known_words());
+    if (auto refused = refused_word(word))
+        return *std::move(refused);
+    auto words = algorithm_words();
+    words.insert(words.end(), {"esn", "noesn"});
+    const auto near = base::nearest(word, words);
     return {ErrorCode::kInvalidArgument, quoted + " is no known algorithm",
             near ? "did you mean " + *near + "?" : "write it like aes256gcm16 or aes128-sha256"};
 }
@@ -134,7 +72,7 @@ struct SuiteReader {
 
     Result<void> take(const std::string& word)
     {
-        if (const auto encryption = encryption_of(word)) {
+        if (const auto encryption = encryption_of_word(word)) {
             if (!encryption_word.empty())
                 return twice("cipher", encryption_word, word);
             encryption_word = word;
@@ -142,7 +80,7 @@ struct SuiteReader {
             suite.key_bits = encryption->key_bits;
             return {};
         }
-        if (const auto integrity = integrity_of(word)) {
+        if (const auto integrity = integrity_of_word(word)) {
             if (!integrity_word.empty())
                 return twice("integrity algorithm", integrity_word, word);
             integrity_word = word;
@@ -210,6 +148,79 @@ std::vector<EspSuite> make_suites()
 }
 
 }  // namespace
+
+std::string to_lower(std::string_view text)
+{
+    std::string out(text);
+    std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return std::tolower(c); });
+    return out;
+}
+
+bool starts_with_any(std::string_view word, std::initializer_list<std::string_view> prefixes)
+{
+    return std::any_of(prefixes.begin(), prefixes.end(), [word](std::string_view p) { return word.starts_with(p); });
+}
+
+std::optional<EspSuite> encryption_of_word(std::string_view word)
+{
+    if (word == "null")
+        return EspSuite{Encryption::kNull, 0, Integrity::kNone};
+    if (word == "chacha20poly1305")
+        return EspSuite{Encryption::kChaCha20Poly1305, 256, Integrity::kNone};
+    if (!word.starts_with("aes"))
+        return std::nullopt;
+    word.remove_prefix(3);
+    EspSuite suite{Encryption::kAesCbc, 128, Integrity::kNone};
+    for (const uint16_t bits : kAesKeyBits) {
+        if (word.starts_with(std::to_string(bits))) {
+            suite.key_bits = bits;
+            word.remove_prefix(3);
+            break;
+        }
+    }
+    for (const auto& [stem, encryption] : kAesStems) {
+        if (word == stem) {
+            suite.encryption = encryption;
+            return suite;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<Integrity> integrity_of_word(std::string_view word)
+{
+    for (const auto& [name, integrity] : kIntegrityWords)
+        if (word == name)
+            return integrity;
+    return std::nullopt;
+}
+
+std::vector<std::string> algorithm_words()
+{
+    std::vector<std::string> words = {"null", "chacha20poly1305"};
+    for (const auto& [stem, encryption] : kAesStems)
+        for (const char* cipher : {"aes128", "aes192", "aes256"})
+            words.push_back(cipher + std::string(stem));
+    for (const auto& [word, integrity] : kIntegrityWords)
+        words.emplace_back(word);
+    return words;
+}
+
+std::optional<Error> refused_word(const std::string& word)
+{
+    const std::string quoted = "\"" + word + "\"";
+    if (starts_with_any(word,
+                        {"des", "3des", "md5", "sha1", "blowfish", "cast", "rc5", "idea", "twofish", "aesxcbc"}) ||
+        word == "sha" || word == "sha256_96" || word == "sha2_256_96")
+        return Error{ErrorCode::kUnsupported, "refused: " + quoted + " is too weak or obsolete for ESP (RFC 8221)",
+                     "take aes128gcm16, or aes128-sha256 where the peer has no AEAD"};
+    if (word.find("ccm") != std::string::npos || starts_with_any(word, {"camellia", "serpent", "aescmac"}))
+        return Error{ErrorCode::kUnsupported, quoted + " is not implemented",
+                     "take aes128gcm16, aes256gcm16 or chacha20poly1305"};
+    if (word == "chacha20" || word == "poly1305")
+        return Error{ErrorCode::kInvalidArgument, quoted + " does not stand alone", "write chacha20poly1305, one word"};
+    return std::nullopt;
+}
 
 bool EspSuite::is_aead() const noexcept
 {
@@ -302,7 +313,7 @@ Result<EspProposal> parse_esp_proposal(std::string_view text)
     SuiteReader reader;
     std::optional<bool> esn;
     for (const auto part : base::split(text, '-')) {
-        const std::string word = lower(base::trim(part));
+        const std::string word = to_lower(base::trim(part));
         if (word.empty())
             return Error{ErrorCode::kInvalidArgument, "\"" + std::string(text) + "\" has an empty word",
                          "write it like aes256gcm16 or aes128-sha256"};
@@ -325,7 +336,7 @@ Result<EspProposal> parse_esp_proposal(std::string_view text)
 Result<EspSuite> parse_esp_suite(std::string_view text)
 {
     for (const auto part : base::split(text, '-'))
-        if (const std::string word = lower(base::trim(part)); word == "esn" || word == "noesn")
+        if (const std::string word = to_lower(base::trim(part)); word == "esn" || word == "noesn")
             return Error{ErrorCode::kInvalidArgument, "\"" + word + "\" is a property of the SA, not an algorithm",
                          "remove the word"};
     auto proposal = parse_esp_proposal(text);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/ike_connection.h"
 #include "model/policy.h"
 #include "model/sa_params.h"
 #include "net/address.h"
@@ -56,6 +57,10 @@ struct Gateway {
     std::vector<Neighbour> neighbours;
     std::vector<SaParams> sas;
     std::vector<Policy> policies;
+    std::vector<IkeConnection> connections;
+    std::vector<SharedSecret> secrets;
+    std::vector<PrivateKeyFile> private_keys;
+    std::vector<Authority> authorities;
 };
 
 std::string_view to_string(PortRole role) noexcept;
