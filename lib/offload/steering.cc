@@ -26,6 +26,15 @@ base::Result<SpiRss> of_port(uint16_t port_id, uint16_t workers)
     return SpiRss(std::move(rss.key), std::move(rss.table), workers);
 }
 
+/// As long as the port's own keys are.
+std::vector<uint8_t> key_for(uint16_t port_id, std::vector<uint8_t> key)
+{
+    rte_eth_dev_info info{};
+    if (rte_eth_dev_info_get(port_id, &info) == 0 && info.hash_key_size != 0 && info.hash_key_size < key.size())
+        key.resize(info.hash_key_size);
+    return key;
+}
+
 base::Result<std::vector<dpdk::FlowRule>> create_all(uint16_t port_id, const std::vector<FlowRuleSpec>& specs)
 {
     std::vector<dpdk::FlowRule> rules;
@@ -56,10 +65,11 @@ Steering::PortState Steering::probe(const Port& port, uint16_t workers, const st
         return state;
     }
     if (port.dialect == RuleDialect::kMlx5) {
-        auto rules = create_all(port.port_id, steering_rules(port.dialect, port.rx_queues, rss_key));
+        const auto key = key_for(port.port_id, rss_key);
+        auto rules = create_all(port.port_id, steering_rules(port.dialect, port.rx_queues, key));
         if (rules) {
             state.rules = std::move(rules).value();
-            state.rss = of_rules(port.rx_queues, workers, rss_key);
+            state.rss = of_rules(port.rx_queues, workers, key);
             state.description = format("flow rules, RSS by SPI over %u queues", port.rx_queues);
             if (!state.rss)
                 state.description += ", not a power of two: a rule for each SPI";

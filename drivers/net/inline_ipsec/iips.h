@@ -123,7 +123,9 @@ struct rte_flow {
 	bool has_spi, has_udp, any_esp, catch_all;
 	uint8_t family;			/* 0: either */
 	uint32_t spi;
-	uint32_t priority;
+	uint32_t group, priority;
+	bool has_jump;
+	uint32_t jump;			/* to a higher group */
 	struct iips_sa *sa;		/* SECURITY with a session */
 	bool security;			/* SECURITY: with sa NULL any session, by SPI */
 	bool drop;
@@ -236,6 +238,7 @@ struct iips_frame {
 void iips_parse(const struct rte_mbuf *m, struct iips_frame *frame);
 
 /* iips_rss.c */
+uint64_t iips_rss_types(const struct iips_port *port);
 void iips_rss_default(struct iips_port *port);
 uint32_t iips_rss_hash(const uint8_t *key, uint64_t types, const struct rte_mbuf *m, const struct iips_frame *frame);
 uint16_t iips_steer(struct iips_port *port, struct rte_mbuf *m, const struct iips_frame *frame, const struct rte_flow *rule);

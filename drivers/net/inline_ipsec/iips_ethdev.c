@@ -171,7 +171,7 @@ static int dev_info_get(struct rte_eth_dev *dev, struct rte_eth_dev_info *info)
 	info->tx_offload_capa = RTE_ETH_TX_OFFLOAD_SECURITY | RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE;
 	info->reta_size = IIPS_RETA_SIZE;
 	info->hash_key_size = IIPS_HASH_KEY_BYTES;
-	info->flow_type_rss_offloads = IIPS_RSS_TYPES;
+	info->flow_type_rss_offloads = iips_rss_types(port);
 	info->rx_desc_lim = (struct rte_eth_desc_lim){ .nb_max = 4096, .nb_min = 32, .nb_align = 1 };
 	info->tx_desc_lim = info->rx_desc_lim;
 	return 0;

@@ -138,14 +138,20 @@ static int parse_actions(struct iips_port *port, const struct rte_flow_action *a
 		case RTE_FLOW_ACTION_TYPE_RSS:
 			ret = parse_rss(port, action, rule, error);
 			break;
+		case RTE_FLOW_ACTION_TYPE_JUMP:
+			rule->jump = ((const struct rte_flow_action_jump *)action->conf)->group;
+			rule->has_jump = true;
+			if (rule->jump <= rule->group)
+				ret = refuse(error, RTE_FLOW_ERROR_TYPE_ACTION_CONF, action, "a jump leads to a higher group");
+			break;
 		case RTE_FLOW_ACTION_TYPE_DROP:
 			rule->drop = true;
 			break;
 		default:
-			ret = refuse(error, RTE_FLOW_ERROR_TYPE_ACTION, action, "only SECURITY, QUEUE, RSS and DROP are supported");
+			ret = refuse(error, RTE_FLOW_ERROR_TYPE_ACTION, action, "only SECURITY, QUEUE, RSS, JUMP and DROP are supported");
 		}
 	}
-	if (ret == 0 && !rule->security && !rule->has_queue && !rule->has_rss && !rule->drop)
+	if (ret == 0 && !rule->security && !rule->has_queue && !rule->has_rss && !rule->has_jump && !rule->drop)
 		ret = refuse(error, RTE_FLOW_ERROR_TYPE_ACTION, action, "a rule needs an action");
 	if (ret == 0 && rule->security && !rule->any_esp)
 		ret = refuse(error, RTE_FLOW_ERROR_TYPE_ACTION, action, "SECURITY needs an ESP item");
@@ -160,6 +166,7 @@ static int parse_rule(struct rte_eth_dev *dev, const struct rte_flow_attr *attr,
 	memset(rule, 0, sizeof(*rule));
 	if (!attr->ingress || attr->egress || attr->transfer)
 		return refuse(error, RTE_FLOW_ERROR_TYPE_ATTR, attr, "only ingress rules are supported");
+	rule->group = attr->group;
 	rule->priority = attr->priority;
 	if (parse_pattern(pattern, rule, error) != 0 || parse_actions(port, actions, rule, error) != 0)
 		return -rte_errno;
@@ -284,30 +291,40 @@ void iips_flow_forget_sa(struct iips_port *port, const struct iips_sa *sa)
 	}
 }
 
-static bool matches(const struct rte_flow *rule, const struct iips_frame *f)
+/* A pattern without an IP item leaves open what ESP stands behind; with one, nothing stands between that is not named. */
+static bool matches(const struct rte_flow *rule, const struct iips_frame *f, uint32_t group)
 {
-	if (rule->family != 0 && rule->family != f->family)
+	if (rule->group != group || (rule->family != 0 && rule->family != f->family))
 		return false;
-	if (rule->any_esp && f->esp == 0)
+	if (rule->any_esp && (f->esp == 0 || (f->udp_esp && rule->family != 0 && !rule->has_udp)))
 		return false;
 	return !rule->has_udp || f->protocol == 17;
 }
 
-const struct rte_flow *iips_match(const struct iips_port *port, const struct iips_frame *f)
+static const struct rte_flow *match_in(const struct iips_port *port, const struct iips_frame *f, uint32_t group)
 {
 	const struct rte_flow *rule;
 
 	if (f->esp != 0)
 		for (rule = port->rules_by_spi[iips_bucket(port, f->spi)]; rule != NULL; rule = rule->next_by_spi)
-			if (rule->spi == f->spi && matches(rule, f))
+			if (rule->spi == f->spi && matches(rule, f, group))
 				return rule;
 	if (port->generic_flows != 0) {
 		TAILQ_FOREACH(rule, &port->flows, next) {
 			if (rule->has_spi)
 				break;	/* rules without SPI come first in the list */
-			if (matches(rule, f))
+			if (matches(rule, f, group))
 				return rule;
 		}
 	}
 	return NULL;
+}
+
+const struct rte_flow *iips_match(const struct iips_port *port, const struct iips_frame *f)
+{
+	const struct rte_flow *rule = match_in(port, f, 0);
+
+	while (rule != NULL && rule->has_jump)	/* upwards only, so this ends */
+		rule = match_in(port, f, rule->jump);
+	return rule;
 }

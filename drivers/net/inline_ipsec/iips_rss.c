@@ -16,12 +16,18 @@ static const uint8_t default_key[IIPS_HASH_KEY_BYTES] = {
 	0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3, 0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
 };
 
+/* mlx5 hashes the SPI by an explicit rule only. */
+uint64_t iips_rss_types(const struct iips_port *port)
+{
+	return port->profile == IIPS_PROFILE_BF2 ? IIPS_RSS_TYPES & ~RTE_ETH_RSS_ESP : IIPS_RSS_TYPES;
+}
+
 void iips_rss_default(struct iips_port *port)
 {
 	int i;
 
 	memcpy(port->rss_key, default_key, sizeof(default_key));
-	port->rss_types = IIPS_RSS_TYPES;
+	port->rss_types = iips_rss_types(port);
 	for (i = 0; i < IIPS_RETA_SIZE; i++)
 		port->reta[i] = (uint16_t)(port->nb_rx == 0 ? 0 : i % port->nb_rx);
 }
