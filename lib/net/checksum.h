@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "net/address.h"
@@ -22,11 +23,22 @@ namespace ipsecgw::net {
     return checksum_finish_be(checksum_add(0, bytes, length));
 }
 
+/// Whether the checksum of an IPv4 header without options (20 bytes) is right.
+[[nodiscard]] inline bool ipv4_checksum_holds(const uint8_t* header) noexcept
+{
+    uint32_t words[5];
+    std::memcpy(words, header, sizeof words);
+    const uint64_t sum = uint64_t{words[0]} + words[1] + words[2] + words[3] + words[4];
+    // One's complement is arithmetic modulo 0xffff. The sum is not 0 itself: the version is in it.
+    return sum % 0xffff == 0;
+}
+
 /// Sum of the pseudo header of TCP, UDP and ICMPv6 (RFC 9293 3.1, RFC 8200 section 8.1).
 [[nodiscard]] uint64_t checksum_pseudo(const IpAddress& source, const IpAddress& destination, uint8_t protocol,
                                        uint32_t length) noexcept;
 
-/// The checksum after one 16-bit word changed from `before` to `after`; all three as they lie on the wire (RFC 1624 eqn. 3).
+/// The checksum after one 16-bit word changed from `before` to `after`; all three as they lie on the wire (RFC 1624
+/// eqn. 3).
 [[nodiscard]] inline uint16_t checksum_adjust(uint16_t checksum, uint16_t before, uint16_t after) noexcept
 {
     uint32_t sum = static_cast<uint16_t>(~checksum) + static_cast<uint32_t>(static_cast<uint16_t>(~before)) + after;

@@ -12,7 +12,7 @@ namespace ipsecgw::route {
 
 /// Never null after construction. Threads: fib() and neighbours() by any worker; publish by the one writer.
 class Tables {
- public:
+  public:
     static base::Result<std::unique_ptr<Tables>> create(dpdk::Reclaimer& reclaimer);
     ~Tables();
     Tables(const Tables&) = delete;
@@ -23,14 +23,18 @@ class Tables {
     {
         return *neighbours_.load(std::memory_order_acquire);
     }
+    /// Grows with each publication. Whoever keeps what a look-up gave him keeps this with it, read before the look-up:
+    /// while it is the same, what he keeps is neither out of date nor freed.
+    [[nodiscard]] uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
     void publish(std::unique_ptr<const Fib> fib);
     void publish(std::unique_ptr<const NeighbourTable> neighbours);
 
- private:
+  private:
     explicit Tables(dpdk::Reclaimer& reclaimer) : reclaimer_(reclaimer) {}
     dpdk::Reclaimer& reclaimer_;
     std::atomic<const Fib*> fib_{nullptr};
     std::atomic<const NeighbourTable*> neighbours_{nullptr};
+    std::atomic<uint64_t> generation_{1};
 };
 
 }  // namespace ipsecgw::route

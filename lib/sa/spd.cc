@@ -127,7 +127,7 @@ struct NameHash {
 }  // namespace
 
 class Spd::Table {
- public:
+  public:
     Table(uint16_t workers_in, dpdk::Reclaimer& reclaimer_in) : workers(workers_in), reclaimer(reclaimer_in) {}
 
     TupleSpace ipv4;
@@ -138,7 +138,13 @@ class Spd::Table {
     std::vector<uint32_t> free_ids;
     uint32_t next_id = 0;
     uint64_t next_age = 0;
+    uint64_t next_selectors_id = 1;
+    // Read by workers for each packet, so apart from what the writer works with.
+    alignas(RTE_CACHE_LINE_SIZE) std::atomic<uint64_t> generation{1};
 
+    // After the change, so that who sees the new number finds the new state; before what the change took out is
+    // retired, so that nothing is freed while a worker may take the old number for good.
+    void publish_change() noexcept { generation.fetch_add(1, std::memory_order_acq_rel); }
     [[nodiscard]] const TupleSpace& space(net::Family family) const noexcept
     {
         return family == net::Family::kIpv4 ? ipv4 : ipv6;
@@ -243,6 +249,7 @@ base::Result<PolicyEntry*> Spd::add(const model::Policy& policy)
     stored->entry.id = table_->free_ids.back();
     if (!table_->insert(*stored))
         return out_of_sa_memory("the index of the SPD", -1);
+    table_->publish_change();
     table_->free_ids.pop_back();
     PolicyEntry* entry = &stored->entry;
     table_->policies.emplace(policy.name, std::move(stored));
@@ -253,11 +260,13 @@ base::Result<void> Spd::remove(std::string_view name)
 {
     const auto at = table_->policies.find(name);
     if (at == table_->policies.end())
-        return Error{ErrorCode::kNotFound, format("there is no policy \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
+        return Error{ErrorCode::kNotFound,
+                     format("there is no policy \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
     auto stored = std::move(at->second);
     table_->policies.erase(at);
     for (const FlowSelector& selector : stored->selectors)
         table_->erase(selector, stored->rule(selector));
+    table_->publish_change();
     table_->free_ids.push_back(stored->entry.id);
     table_->reclaimer.retire(std::move(stored));
     return {};
@@ -277,13 +286,23 @@ uint64_t Spd::hits(const PolicyEntry& entry) const noexcept
     return sum;
 }
 
+uint64_t Spd::generation() const noexcept
+{
+    return table_->generation.load(std::memory_order_acquire);
+}
+
 void Spd::set_selectors(InboundSa& sa, std::unique_ptr<const SelectorSet> selectors)
 {
+    if (selectors != nullptr)
+        selectors->id_ = table_->next_selectors_id++;
     const SelectorSet* old = sa.selectors.exchange(selectors.release(), std::memory_order_acq_rel);
     table_->reclaimer.retire(std::unique_ptr<const SelectorSet>(old));
 }
 
-uint32_t Spd::count() const noexcept { return static_cast<uint32_t>(table_->policies.size()); }
+uint32_t Spd::count() const noexcept
+{
+    return static_cast<uint32_t>(table_->policies.size());
+}
 
 uint32_t Spd::tuples(net::Family family) const noexcept
 {

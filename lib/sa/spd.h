@@ -21,9 +21,10 @@
 
 namespace ipsecgw::sa {
 
-/// What an inbound SA may carry: mirrored selector pairs of the policies that name it (RFC 4301 section 5.2). Immutable.
+/// What an inbound SA may carry: mirrored selector pairs of the policies that name it (RFC 4301 section 5.2).
+/// Immutable.
 class SelectorSet {
- public:
+  public:
     struct Pair {
         model::TrafficSelector local;   // our side: destination of an inbound packet
         model::TrafficSelector remote;  // the peer's side: source
@@ -32,8 +33,12 @@ class SelectorSet {
     explicit SelectorSet(std::span<const Pair> pairs);
     /// `inbound` is the opened packet as it is. Noexcept, no allocation; linear in the pairs of one SA.
     [[nodiscard]] bool allows(const FlowKey& inbound) const noexcept;
+    /// Unique in the Spd that published the set, and never used again: what it allowed once it always allows.
+    [[nodiscard]] uint64_t id() const noexcept { return id_; }
 
- private:
+  private:
+    friend class Spd;
+    mutable uint64_t id_ = 0;  // 0 until published
     std::vector<FlowSelector> selectors_;
 };
 
@@ -45,7 +50,8 @@ struct alignas(RTE_CACHE_LINE_SIZE) PolicyHits {
     [[nodiscard]] uint64_t get() const noexcept { return packets.get(); }
 };
 
-/// One policy as workers see it. Stable from publication until its grace period; only `outbound` and the counters change.
+/// One policy as workers see it. Stable from publication until its grace period; only `outbound` and the counters
+/// change.
 struct PolicyEntry {
     model::Action action;
     uint32_t id;                                 // index for listings; reused after removal
@@ -53,17 +59,18 @@ struct PolicyEntry {
     PolicyHits* hits = nullptr;                  // [worker]; outbound and inbound clear matches, added by the worker
 };
 
-/// Policies by selectors and priority. Look-up is tuple space search: one hash probe per distinct combination of prefix lengths and
-/// exact protocol and ports in use, best priority first, so it does not grow with the number of policies. A change touches one
-/// bucket per selector pair.
+/// Policies by selectors and priority. Look-up is tuple space search: one hash probe per distinct combination of prefix
+/// lengths and exact protocol and ports in use, best priority first, so it does not grow with the number of policies. A
+/// change touches one bucket per selector pair.
 ///
-/// The lowest priority number wins; among equals the selector pair with the longer prefixes (the bits of both added up), then the older
-/// policy. A policy of several selector pairs appears and goes pair by pair; while a policy is replaced, add the new one first.
+/// The lowest priority number wins; among equals the selector pair with the longer prefixes (the bits of both added
+/// up), then the older policy. A policy of several selector pairs appears and goes pair by pair; while a policy is
+/// replaced, add the new one first.
 ///
-/// Threads: match_* by any worker; everything else by the one writer. What match_* returns stays valid until the calling worker
-/// reports a quiescent state. Destroy it after the workers have stopped; what is retired may outlive it.
+/// Threads: match_* by any worker; everything else by the one writer. What match_* returns stays valid until the
+/// calling worker reports a quiescent state. Destroy it after the workers have stopped; what is retired may outlive it.
 class Spd {
- public:
+  public:
     static base::Result<std::unique_ptr<Spd>> create(uint16_t workers, dpdk::Reclaimer& reclaimer);
     ~Spd();
     Spd(const Spd&) = delete;
@@ -71,11 +78,16 @@ class Spd {
 
     /// Policy for a clear packet from the protected side, or null: no policy, so discard.
     [[nodiscard]] const PolicyEntry* match_outbound(const FlowKey& packet) const noexcept;
-    /// Policy for a clear packet from the unprotected side (selectors mirrored). kProtect here means: must have come by ESP.
+    /// Policy for a clear packet from the unprotected side (selectors mirrored). kProtect here means: must have come by
+    /// ESP.
     [[nodiscard]] const PolicyEntry* match_inbound(const FlowKey& packet) const noexcept;
 
-    /// Adds a policy; `policy` must be valid. The entry is published with `outbound` null. kAlreadyExists for a known name,
-    /// kInvalidArgument when no packet can match it, kResourceExhausted; then nothing of it stays.
+    /// Grows with each policy that comes or goes. What match_* returned stays right and valid while this is what it was
+    /// before the look-up, also beyond a quiescent state.
+    [[nodiscard]] uint64_t generation() const noexcept;
+
+    /// Adds a policy; `policy` must be valid. The entry is published with `outbound` null. kAlreadyExists for a known
+    /// name, kInvalidArgument when no packet can match it, kResourceExhausted; then nothing of it stays.
     base::Result<PolicyEntry*> add(const model::Policy& policy);
     /// Unpublishes; entries are freed after a grace period. kNotFound.
     base::Result<void> remove(std::string_view name);
@@ -90,7 +102,7 @@ class Spd {
     /// Hash probes of the slowest look-up of a family, for listings.
     [[nodiscard]] uint32_t tuples(net::Family family) const noexcept;
 
- private:
+  private:
     class Table;
     explicit Spd(std::unique_ptr<Table> table);
     std::unique_ptr<Table> table_;

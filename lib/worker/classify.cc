@@ -1,9 +1,11 @@
 #include "worker/classify.h"
 
+#include <cstring>
+
 #include "base/byte_order.h"
 #include "net/headers.h"
 #include "worker/packet_info.h"
-#include "worker/parse.h"
+#include "worker/parse_internal.h"
 
 namespace ipsecgw::worker {
 
@@ -24,9 +26,21 @@ bool is_neighbour_discovery(const PacketInfo& packet) noexcept
            packet.flow.ports_known && type >= 133 && type <= 137;
 }
 
-Verdict classify_ip(const OwnAddresses& own, rte_mbuf* m, bool link_group) noexcept
+/// As words: std::array compares with memcmp, which is a call for six bytes.
+bool same_mac(const uint8_t* a, const uint8_t* b) noexcept
 {
-    if (const Drop reason = parse_ip(m); reason != kKeep)
+    uint32_t front[2];
+    uint16_t back[2];
+    std::memcpy(&front[0], a, 4);
+    std::memcpy(&front[1], b, 4);
+    std::memcpy(&back[0], a + 4, 2);
+    std::memcpy(&back[1], b + 4, 2);
+    return ((front[0] ^ front[1]) | static_cast<uint32_t>(back[0] ^ back[1])) == 0;
+}
+
+Verdict classify_ip(const OwnAddresses& own, rte_mbuf* m, int version, bool link_group) noexcept
+{
+    if (const Drop reason = version == 4 ? parse_ipv4(m) : parse_ip(m); reason != kKeep)
         return dropped(reason);
     const PacketInfo& packet = info(m);
     if (is_neighbour_discovery(packet)) {
@@ -62,7 +76,7 @@ Verdict classify(const OwnAddresses& own, const PortView& port, rte_mbuf* m) noe
         return dropped(Drop::kNoRoomInMbuf);
     const auto& ethernet = *rte_pktmbuf_mtod(m, const net::EthernetHeader*);
     const bool link_group = (ethernet.destination[0] & 1) != 0;
-    if (!link_group && ethernet.destination != port.mac.bytes)
+    if (!link_group && !same_mac(ethernet.destination.data(), port.mac.bytes.data()))
         return dropped(Drop::kNotForUs);
 
     const uint16_t type = base::swap_be16(ethernet.type_be);
@@ -76,7 +90,7 @@ Verdict classify(const OwnAddresses& own, const PortView& port, rte_mbuf* m) noe
         return dropped(Drop::kRunt);
     if (*rte_pktmbuf_mtod(m, const uint8_t*) >> 4 != version)
         return dropped(Drop::kIpHeader);
-    return classify_ip(own, m, link_group);
+    return classify_ip(own, m, version, link_group);
 }
 
 }  // namespace ipsecgw::worker

@@ -14,6 +14,7 @@
 #include "dpdk/ring.h"
 #include "esp/drop_sink.h"
 #include "worker/classify.h"
+#include "worker/flow_cache.h"
 #include "worker/own_addresses.h"
 #include "worker/packet_info.h"
 #include "worker/rate_limit.h"
@@ -53,20 +54,6 @@ struct PortState {
     Batch tx;
 };
 
-/// Next hop of a destination, looked up once for a run of packets to it.
-struct Route {
-    const PortView* port = nullptr;        // null: no route
-    const net::MacAddress* mac = nullptr;  // null: not resolved
-    net::IpAddress next_hop;
-};
-
-struct RouteMemo {
-    bool valid = false;  // cleared at each turn, so that it never outlives a grace period
-    net::Family family = net::Family::kIpv4;
-    std::array<uint64_t, 2> destination{};  // as words: compared for each packet
-    Route route;
-};
-
 struct Context {
     Context(const DataPlane& plane, uint16_t worker)
         : data(plane), index(worker), own(plane.ports), esp_for(plane.workers)
@@ -84,7 +71,11 @@ struct Context {
     std::vector<Batch> esp_for;    // [worker] ESP packets of other owners, found in this turn
     std::array<Outgoing, 2 * kMaxWork> outgoing;
     uint16_t outgoing_count = 0;
-    RouteMemo memo;
+    // Of the tables, as they were when the turn began.
+    uint64_t spd_generation = kNoGeneration;
+    uint64_t route_generation = kNoGeneration;
+    FlowCache flows;
+    RouteCache routes;
     RateLimit icmp_limit;
     uint32_t turns_since_quiescent = 0;
     esp::DropSink drops;      // control reads its counters
@@ -123,8 +114,8 @@ void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcep
 // inline.cc
 // -----------------------------------------------------------------------------------------------------------------------------
 
-/// A frame that the port marks as opened by it (RTE_MBUF_F_RX_SEC_OFFLOAD). True: it was of a full-protocol SA and has been dealt with. False: it
-/// goes the way of all frames; if the port deciphered it, text_of() tells.
+/// A frame that the port marks as opened by it (RTE_MBUF_F_RX_SEC_OFFLOAD). True: it was of a full-protocol SA and has
+/// been dealt with. False: it goes the way of all frames; if the port deciphered it, text_of() tells.
 bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m) noexcept;
 /// The same for one that was handed over; PacketInfo::tag is set.
 void take_opened_handed_over(Context& context, rte_mbuf* m) noexcept;
@@ -133,8 +124,9 @@ void take_opened_handed_over(Context& context, rte_mbuf* m) noexcept;
 enum class PortText : uint8_t { kCiphered, kDeciphered, kForged, kStale };
 PortText text_of(const sa::InboundSa& sa, rte_mbuf* m) noexcept;
 
-/// Gives frames that the port shall seal (RTE_MBUF_F_TX_SEC_OFFLOAD, PacketInfo::tag) their session, right before the port takes them, and packs
-/// them to the front; returns how many. One that cannot have a session on this port is dropped: it is clear text.
+/// Gives frames that the port shall seal (RTE_MBUF_F_TX_SEC_OFFLOAD, PacketInfo::tag) their session, right before the
+/// port takes them, and packs them to the front; returns how many. One that cannot have a session on this port is
+/// dropped: it is clear text.
 uint16_t attach_sessions(Context& context, const PortView& port, std::span<rte_mbuf*> frames) noexcept;
 
 // handover.cc

@@ -45,17 +45,19 @@ Route look_up(Context& context, const net::IpAddress& destination) noexcept
     return on_link(context, context.port(next_hop->port), next_hop->gateway ? *next_hop->gateway : destination);
 }
 
-/// `bytes` as in a FlowKey: 16, IPv4 in the first four.
-Route recall_or_look_up(Context& context, net::Family family, const uint8_t* bytes) noexcept
+/// `bytes` as in a FlowKey: 16, IPv4 in the first four. The reference is good until the next call.
+const Route& recall_or_look_up(Context& context, net::Family family, const uint8_t* bytes) noexcept
 {
-    RouteMemo& memo = context.memo;
     std::array<uint64_t, 2> words;
     std::memcpy(words.data(), bytes, sizeof words);
-    if (!memo.valid || memo.destination != words || memo.family != family) {
-        memo = {true, family, words, {}};
-        memo.route = look_up(context, address_of(family, bytes));
+    RouteCache::Entry& entry = context.routes.at(words);
+    if (!entry.holds(family, words, context.route_generation)) [[unlikely]] {
+        entry.route = look_up(context, address_of(family, bytes));
+        entry.destination = words;
+        entry.family = family;
+        entry.generation = context.route_generation;
     }
-    return memo.route;
+    return entry.route;
 }
 
 /// Larger than the link takes.

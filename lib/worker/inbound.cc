@@ -4,7 +4,7 @@
 #include "net/headers.h"
 #include "sa/spd.h"
 #include "worker/context.h"
-#include "worker/parse.h"
+#include "worker/parse_internal.h"
 
 namespace ipsecgw::worker {
 
@@ -74,8 +74,8 @@ void pass_on(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> packets) 
         opened(context, sa, m);
 }
 
-/// Inline crypto: what the port has deciphered apart from what it has not, which a rule that is just being made or unmade lets through; both
-/// go by one window. They keep their order within each.
+/// Inline crypto: what the port has deciphered apart from what it has not, which a rule that is just being made or
+/// unmade lets through; both go by one window. They keep their order within each.
 void open_inline_crypto(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group) noexcept
 {
     std::array<rte_mbuf*, kMaxWork> ciphered;
@@ -143,6 +143,21 @@ void open_owned(Context& context, Batch& batch) noexcept
     batch.count = 0;
 }
 
+/// Whether the SA may carry the flow (RFC 4301 section 5.2 step 4).
+bool allowed(Context& context, const sa::InboundSa& sa, const sa::FlowKey& flow) noexcept
+{
+    const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire);
+    if (selectors == nullptr)
+        return false;
+    FlowCache::Entry& known = context.flows.at(flow);
+    if (known.allowed_by == selectors->id()) [[likely]]
+        return true;
+    if (!selectors->allows(flow))
+        return false;
+    known.allowed_by = selectors->id();
+    return true;
+}
+
 }  // namespace
 
 void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
@@ -150,12 +165,12 @@ void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
     PacketInfo& packet = info(m);
     packet.origin = Origin::kOpened;
     packet.encapsulated = false;
-    if (parse_ip(m) != kKeep) {
+    const bool ipv4 = *rte_pktmbuf_mtod(m, const uint8_t*) >> 4 == 4;
+    if ((ipv4 ? parse_ipv4(m) : parse_ip(m)) != kKeep) {
         context.drops.drop(m, Drop::kInnerHeader, *sa.counters);
         return;
     }
-    const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire);
-    if (selectors == nullptr || !selectors->allows(packet.flow)) {
+    if (!allowed(context, sa, packet.flow)) [[unlikely]] {
         context.drops.drop(m, Drop::kSelectorMismatch, *sa.counters);
         return;
     }

@@ -1,25 +1,10 @@
 #include "worker/own_addresses.h"
 
-#include <bit>
-#include <cstring>
-
 #include "base/byte_order.h"
 
 namespace ipsecgw::worker {
 
 namespace {
-
-/// 0/8, 127/8 and 240/4 but for the limited broadcast (RFC 6890 table: neither source nor destination on a wire).
-bool is_martian_v4(uint32_t address) noexcept
-{
-    const uint32_t top = address >> 24;
-    return top == 0 || top == 127 || (top >= 240 && address != UINT32_MAX);
-}
-
-bool is_link_local_v4(uint32_t address) noexcept
-{
-    return address >> 16 == 0xa9fe;
-}
 
 /// ::, ::1 and ::ffff:0:0/96 (RFC 6890).
 bool is_martian_v6(const uint8_t* address) noexcept
@@ -59,19 +44,6 @@ OwnAddresses::OwnAddresses(const std::vector<PortView>& ports)
     }
 }
 
-OwnAddresses::Address OwnAddresses::load(const uint8_t* bytes) noexcept
-{
-    Address address;
-    std::memcpy(address.words, bytes, sizeof address.words);
-    return address;
-}
-
-uint64_t OwnAddresses::hash(net::Family family, const Address& address) noexcept
-{
-    const uint64_t folded = address.words[0] ^ std::rotl(address.words[1], 29) ^ static_cast<uint64_t>(family);
-    return folded * 0x9e3779b97f4a7c15 >> 32;
-}
-
 void OwnAddresses::insert(const net::IpAddress& text, Kind kind)
 {
     const Address address = load(text.data());
@@ -81,42 +53,17 @@ void OwnAddresses::insert(const net::IpAddress& text, Kind kind)
             return;
     }
     slots_[i] = {address, text.family(), kind};
+    const uint64_t at = hash(text.family(), address);
+    filter_[at % kFilterWords] |= uint64_t{1} << (at / kFilterWords % 64);
 }
 
-OwnAddresses::Kind OwnAddresses::find(net::Family family, const uint8_t* bytes) const noexcept
+OwnAddresses::Kind OwnAddresses::find_hashed(net::Family family, const Address& address, uint64_t at) const noexcept
 {
-    const Address address = load(bytes);
-    for (size_t i = hash(family, address);; i++) {
+    for (size_t i = at;; i++) {
         const Slot& slot = slots_[i & (slots_.size() - 1)];
         if (slot.kind == Kind::kFree || (slot.address == address && slot.family == family))
             return slot.kind;
     }
-}
-
-Place OwnAddresses::place(const sa::FlowKey& flow) const noexcept
-{
-    return flow.family == net::Family::kIpv4 ? place_v4(flow) : place_v6(flow);
-}
-
-Place OwnAddresses::place_v4(const sa::FlowKey& flow) const noexcept
-{
-    const uint32_t source = base::load_be32(flow.source);
-    const uint32_t destination = base::load_be32(flow.destination);
-    // A source that is ours is forged; one that is a group never answers.
-    if (source >> 28 >= 0xe || is_martian_v4(source) || is_martian_v4(destination) ||
-        find(flow.family, flow.source) != Kind::kFree)
-        return Place::kMartian;
-    if (destination >> 28 >= 0xe)
-        return Place::kGroup;
-    switch (find(flow.family, flow.destination)) {
-        case Kind::kOurs:
-            return Place::kOurs;
-        case Kind::kBroadcast:
-            return Place::kGroup;
-        case Kind::kFree:
-            break;
-    }
-    return is_link_local_v4(source) || is_link_local_v4(destination) ? Place::kMartian : Place::kElsewhere;
 }
 
 Place OwnAddresses::place_v6(const sa::FlowKey& flow) const noexcept

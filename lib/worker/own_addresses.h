@@ -1,9 +1,13 @@
 // Which destinations are the gateway itself.
 #pragma once
 
+#include <array>
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
+#include "base/byte_order.h"
 #include "sa/flow_key.h"
 #include "worker/dataplane.h"
 
@@ -24,28 +28,82 @@ class OwnAddresses {
   public:
     explicit OwnAddresses(const std::vector<PortView>& ports);
 
-    [[nodiscard]] Place place(const sa::FlowKey& flow) const noexcept;
+    [[nodiscard]] Place place(const sa::FlowKey& flow) const noexcept
+    {
+        return flow.family == net::Family::kIpv4 ? place_v4(flow) : place_v6(flow);
+    }
 
   private:
     enum class Kind : uint8_t { kFree, kOurs, kBroadcast };
     /// As it lies in a FlowKey.
     struct Address {
         uint64_t words[2];
-        bool operator==(const Address&) const = default;
+        [[nodiscard]] bool operator==(const Address& other) const noexcept
+        {
+            return ((words[0] ^ other.words[0]) | (words[1] ^ other.words[1])) == 0;
+        }
     };
     struct Slot {
         Address address;
         net::Family family;
         Kind kind;
     };
-    static Address load(const uint8_t* bytes) noexcept;
-    static uint64_t hash(net::Family family, const Address& address) noexcept;
+    static constexpr size_t kFilterWords = 4;
+
+    static Address load(const uint8_t* bytes) noexcept
+    {
+        Address address;
+        std::memcpy(address.words, bytes, sizeof address.words);
+        return address;
+    }
+    static uint64_t hash(net::Family family, const Address& address) noexcept
+    {
+        const uint64_t folded = address.words[0] ^ std::rotl(address.words[1], 29) ^ static_cast<uint64_t>(family);
+        return folded * 0x9e3779b97f4a7c15 >> 32;
+    }
     void insert(const net::IpAddress& address, Kind kind);
-    [[nodiscard]] Kind find(net::Family family, const uint8_t* bytes) const noexcept;
-    [[nodiscard]] Place place_v4(const sa::FlowKey& flow) const noexcept;
+    [[nodiscard]] Kind find(net::Family family, const uint8_t* bytes) const noexcept
+    {
+        const Address address = load(bytes);
+        const uint64_t at = hash(family, address);
+        // Nearly all addresses are not in the table, and nearly all of these end here.
+        if ((filter_[at % kFilterWords] >> (at / kFilterWords % 64) & 1) == 0) [[likely]]
+            return Kind::kFree;
+        return find_hashed(family, address, at);
+    }
+    [[nodiscard]] Kind find_hashed(net::Family family, const Address& address, uint64_t at) const noexcept;
+    /// 0/8, 127/8 and 240/4 but for the limited broadcast (RFC 6890 table: neither source nor destination on a wire).
+    static bool is_martian_v4(uint32_t address) noexcept
+    {
+        const uint32_t top = address >> 24;
+        return top == 0 || top == 127 || (top >= 240 && address != UINT32_MAX);
+    }
+
+    static bool is_link_local_v4(uint32_t address) noexcept { return address >> 16 == 0xa9fe; }
+    [[nodiscard]] Place place_v4(const sa::FlowKey& flow) const noexcept
+    {
+        const uint32_t source = base::load_be32(flow.source);
+        const uint32_t destination = base::load_be32(flow.destination);
+        // A source that is ours is forged; one that is a group never answers.
+        if (source >> 28 >= 0xe || is_martian_v4(source) || is_martian_v4(destination) ||
+            find(flow.family, flow.source) != Kind::kFree)
+            return Place::kMartian;
+        if (destination >> 28 >= 0xe)
+            return Place::kGroup;
+        switch (find(flow.family, flow.destination)) {
+            case Kind::kOurs:
+                return Place::kOurs;
+            case Kind::kBroadcast:
+                return Place::kGroup;
+            case Kind::kFree:
+                break;
+        }
+        return is_link_local_v4(source) || is_link_local_v4(destination) ? Place::kMartian : Place::kElsewhere;
+    }
     [[nodiscard]] Place place_v6(const sa::FlowKey& flow) const noexcept;
 
-    std::vector<Slot> slots_;  // power of two, at most a quarter full
+    std::array<uint64_t, kFilterWords> filter_{};  // a bit for each hash in the table
+    std::vector<Slot> slots_;                      // power of two, at most a quarter full
 };
 
 }  // namespace ipsecgw::worker

@@ -1,11 +1,4 @@
-#include "worker/parse.h"
-
-#include <cstring>
-
-#include "base/byte_order.h"
-#include "net/checksum.h"
-#include "net/headers.h"
-#include "worker/packet_info.h"
+#include "worker/parse_internal.h"
 
 namespace ipsecgw::worker {
 
@@ -17,96 +10,6 @@ namespace {
 // an mbuf holds 511.
 constexpr int kMaxExtensionHeaders = 8;
 constexpr uint32_t kMaxHeaderBytes = 400;
-
-constexpr uint8_t kProtoDccp = 33;
-constexpr uint8_t kProtoUdpLite = 136;
-
-/// Ports, or ICMP type and code, where the packet has them.
-void read_ports(const uint8_t* upper, uint32_t left, sa::FlowKey& flow) noexcept
-{
-    flow.ports_known = false;
-    flow.source_port = 0;
-    flow.destination_port = 0;
-    switch (flow.protocol) {
-        case net::kProtoTcp:
-        case net::kProtoUdp:
-        case net::kProtoSctp:
-        case kProtoDccp:
-        case kProtoUdpLite:
-            if (left < 4)
-                return;
-            flow.source_port = base::load_be16(upper);
-            flow.destination_port = base::load_be16(upper + 2);
-            flow.ports_known = true;
-            return;
-        case net::kProtoIcmp:
-        case net::kProtoIcmpv6:
-            if (left < 2)
-                return;
-            flow.source_port = base::load_be16(upper);  // type * 256 + code
-            flow.destination_port = flow.source_port;
-            flow.ports_known = true;
-            return;
-        default:
-            return;
-    }
-}
-
-/// Four bytes and twelve zeros, in two whole stores: look-ups load them as two words, and would stall on smaller ones.
-void store_ipv4(uint8_t* to, const uint8_t* address) noexcept
-{
-    uint64_t word = 0;
-    std::memcpy(&word, address, 4);
-    std::memcpy(to, &word, sizeof word);
-    std::memset(to + sizeof word, 0, sizeof word);
-}
-
-void trim_to(rte_mbuf* m, uint32_t bytes) noexcept
-{
-    if (m->pkt_len > bytes)
-        rte_pktmbuf_trim(m, static_cast<uint16_t>(m->pkt_len - bytes));
-}
-
-bool ipv4_checksum_holds(rte_mbuf* m, uint32_t header_bytes) noexcept
-{
-    const uint64_t verdict = m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK;
-    m->ol_flags &= ~RTE_MBUF_F_RX_IP_CKSUM_MASK;
-    if (verdict == RTE_MBUF_F_RX_IP_CKSUM_GOOD)
-        return true;
-    return net::checksum_be(rte_pktmbuf_mtod(m, const uint8_t*), header_bytes) == 0;
-}
-
-Drop parse_ipv4(rte_mbuf* m) noexcept
-{
-    const auto* bytes = rte_pktmbuf_mtod(m, const uint8_t*);
-    const auto& header = *reinterpret_cast<const net::Ipv4Header*>(bytes);
-    if (m->pkt_len < sizeof header)
-        return Drop::kRunt;
-    const uint32_t header_bytes = header.header_bytes();
-    const uint32_t total = base::swap_be16(header.total_length_be);
-    if (header_bytes < sizeof header || total < header_bytes || total > m->pkt_len)
-        return Drop::kIpHeader;
-    if (!ipv4_checksum_holds(m, header_bytes))
-        return Drop::kIpChecksum;
-    trim_to(m, total);
-
-    PacketInfo& packet = info(m);
-    sa::FlowKey& flow = packet.flow;
-    store_ipv4(flow.source, header.source.data());
-    store_ipv4(flow.destination, header.destination.data());
-    flow.family = net::Family::kIpv4;
-    flow.protocol = header.protocol;
-    flow.reserved = 0;
-    const uint16_t fragment = base::swap_be16(header.fragment_be);
-    packet.fragment = (fragment & net::kIpv4OffsetMask) != 0      ? Fragment::kLater
-                      : (fragment & net::kIpv4MoreFragments) != 0 ? Fragment::kFirst
-                                                                  : Fragment::kWhole;
-    packet.source_routed = false;
-    packet.transport_offset = static_cast<uint16_t>(header_bytes);
-    m->l3_len = header_bytes & 0x1ff;
-    read_ports(bytes + header_bytes, packet.fragment == Fragment::kLater ? 0 : total - header_bytes, flow);
-    return kKeep;
-}
 
 /// A walk along the extension headers of one packet (RFC 8200 section 4).
 struct ExtensionWalk {
@@ -174,15 +77,13 @@ Drop parse_ipv6(rte_mbuf* m) noexcept
     sa::FlowKey& flow = packet.flow;
     std::memcpy(flow.source, header.source.data(), 16);
     std::memcpy(flow.destination, header.destination.data(), 16);
-    flow.family = net::Family::kIpv6;
-    flow.protocol = walk.next;
-    flow.reserved = 0;
     packet.fragment = walk.fragment;
     packet.source_routed = walk.source_routed;
     packet.transport_offset = static_cast<uint16_t>(walk.transport_offset);
     m->ol_flags &= ~RTE_MBUF_F_RX_IP_CKSUM_MASK;
     m->l3_len = walk.offset & 0x1ff;
-    read_ports(bytes + walk.offset, walk.fragment == Fragment::kLater ? 0 : total - walk.offset, flow);
+    const uint32_t left = walk.fragment == Fragment::kLater ? 0 : total - walk.offset;
+    flow.set_upper(net::Family::kIpv6, walk.next, read_ports(walk.next, bytes + walk.offset, left));
     return kKeep;
 }
 

@@ -15,6 +15,16 @@ void count_hit(const Context& context, const sa::PolicyEntry& policy) noexcept
     policy.hits[context.index].add(1);
 }
 
+const sa::PolicyEntry* match_outbound(Context& context, const sa::FlowKey& flow) noexcept
+{
+    FlowCache::Entry& known = context.flows.at(flow);
+    if (known.generation != context.spd_generation) [[unlikely]] {
+        known.outbound = context.data.spd->match_outbound(flow);
+        known.generation = context.spd_generation;
+    }
+    return known.outbound;
+}
+
 bool is_own(Origin origin) noexcept
 {
     return origin == Origin::kReplyToClear || origin == Origin::kReplyToOpened;
@@ -56,7 +66,7 @@ void forward_bypassed(Context& context, rte_mbuf* m) noexcept
     const sa::FlowKey& flow = info(m).flow;
     const Route route = route_to(context, flow);
     if (route.port != nullptr && route.port->role != PortRole::kProtected) {
-        const sa::PolicyEntry* policy = context.data.spd->match_outbound(flow);
+        const sa::PolicyEntry* policy = match_outbound(context, flow);
         if (policy != nullptr && policy->action != Action::kBypass) {
             count_hit(context, *policy);
             context.drops.drop(m, policy->action == Action::kProtect ? Drop::kClearText : Drop::kPolicyDiscard);
@@ -71,8 +81,8 @@ void forward_bypassed(Context& context, rte_mbuf* m) noexcept
 void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
 {
     const sa::FlowKey& flow = info(m).flow;
-    if (port.role != PortRole::kUnprotected) {
-        if (const sa::PolicyEntry* policy = context.data.spd->match_outbound(flow); policy != nullptr) {
+    if (port.role != PortRole::kUnprotected) [[likely]] {
+        if (const sa::PolicyEntry* policy = match_outbound(context, flow); policy != nullptr) {
             apply(context, *policy, m);
             return;
         }
@@ -104,7 +114,7 @@ void transit_opened(Context& context, rte_mbuf* m) noexcept
         forward_in_clear(context, m, route);
         return;
     }
-    if (const sa::PolicyEntry* policy = context.data.spd->match_outbound(flow); policy != nullptr)
+    if (const sa::PolicyEntry* policy = match_outbound(context, flow); policy != nullptr)
         apply(context, *policy, m);
     else if (route.port->role == PortRole::kBoth)
         forward_in_clear(context, m, route);
@@ -115,7 +125,7 @@ void transit_opened(Context& context, rte_mbuf* m) noexcept
 void send_own(Context& context, rte_mbuf* m) noexcept
 {
     const PacketInfo& packet = info(m);
-    if (const sa::PolicyEntry* policy = context.data.spd->match_outbound(packet.flow); policy != nullptr) {
+    if (const sa::PolicyEntry* policy = match_outbound(context, packet.flow); policy != nullptr) {
         apply(context, *policy, m);
         return;
     }

@@ -50,6 +50,13 @@ uint32_t take_queued(Context& context) noexcept
     return take_handed_over(context) + take_frames(context);
 }
 
+/// Before the first look-up of a turn, and after the last quiescent state: see flow_cache.h.
+void note_generations(Context& context) noexcept
+{
+    context.spd_generation = context.data.spd->generation();
+    context.route_generation = context.data.tables->generation();
+}
+
 void finish_turn(Context& context) noexcept
 {
     seal_queued(context);
@@ -121,7 +128,7 @@ uint32_t Worker::turn() noexcept
 {
     Context& context = *context_;
     const uint64_t started = rte_rdtsc();
-    context.memo.valid = false;
+    note_generations(context);
     const uint32_t packets = receive(context) + take_queued(context);
     context.counters.turns.add(1);
     if (packets != 0) {
@@ -156,7 +163,7 @@ void Worker::run() noexcept
             rte_pause();
         }
     }
-    context.memo.valid = false;
+    note_generations(context);
     while (take_queued(context) != 0)
         finish_turn(context);
     context.data.qsbr->offline(context.index);

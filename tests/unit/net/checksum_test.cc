@@ -1,3 +1,5 @@
+#include "net/checksum.h"
+
 #include <cstring>
 #include <random>
 #include <vector>
@@ -5,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include "base/byte_order.h"
-#include "net/checksum.h"
 
 namespace ipsecgw::net {
 namespace {
@@ -34,6 +35,22 @@ TEST(Checksum, Rfc1071Section3Example)
     const std::vector<uint8_t> bytes = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
     // The RFC's sum is ddf2; the checksum is its complement.
     EXPECT_EQ(base::swap_be16(checksum_be(bytes.data(), bytes.size())), 0x220d);
+}
+
+TEST(Checksum, AnIpv4HeaderHoldsByTheDefinitionAndByNothingElse)
+{
+    std::mt19937 random(4);
+    for (int round = 0; round < 2000; round++) {
+        auto header = random_bytes(random, 20);
+        header[0] = 0x45;
+        base::store_be16(header.data() + 10, 0);
+        base::store_be16(header.data() + 10, naive(header));
+        EXPECT_TRUE(ipv4_checksum_holds(header.data()));
+        const size_t bit = random() % 160;
+        header[bit / 8] = static_cast<uint8_t>(header[bit / 8] ^ 1 << bit % 8);
+        EXPECT_EQ(ipv4_checksum_holds(header.data()), naive(header) == 0) << bit;
+        EXPECT_FALSE(ipv4_checksum_holds(header.data()));
+    }
 }
 
 TEST(Checksum, AgreesWithTheDefinitionAtEachLengthAndAlignment)

@@ -1,6 +1,7 @@
 #include "sa/spd.h"
 
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -19,7 +20,7 @@ using test::policy;
 using test::selector;
 
 class SpdTest : public test::Reader {
- protected:
+  protected:
     const PolicyEntry* add(const model::Policy& p)
     {
         auto entry = spd_->add(p);
@@ -43,6 +44,20 @@ TEST_F(SpdTest, EmptyMatchesNothing)
     EXPECT_EQ(spd_->count(), 0u);
     EXPECT_EQ(spd_->find("a"), nullptr);
     EXPECT_EQ(spd_->remove("a").error().code, base::ErrorCode::kNotFound);
+}
+
+TEST_F(SpdTest, TheGenerationGrowsWithEachChangeAndOnlyThen)
+{
+    uint64_t last = spd_->generation();
+    const auto grown = [&] { return std::exchange(last, spd_->generation()) < spd_->generation(); };
+    ASSERT_TRUE(spd_->add(policy("a", 10, selector("10.0.0.0/8"), selector("10.0.0.0/8"))));
+    EXPECT_TRUE(grown());
+    EXPECT_FALSE(spd_->add(policy("a", 10, selector("10.0.0.0/8"), selector("10.0.0.0/8"))));
+    EXPECT_FALSE(grown());
+    EXPECT_FALSE(spd_->remove("b"));
+    EXPECT_FALSE(grown());
+    ASSERT_TRUE(spd_->remove("a"));
+    EXPECT_TRUE(grown());
 }
 
 TEST_F(SpdTest, OutboundSourceIsLocalInboundDestinationIs)
@@ -162,14 +177,16 @@ TEST_F(SpdTest, Protocol)
     const auto* any = add(policy("any", 20, selector("10.0.0.0/8"), selector("10.0.0.0/8")));
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kTcp)), tcp);
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kUdp)), any);
-    EXPECT_EQ(spd_->match_outbound(fragment("10.0.0.1", "10.0.0.2", kTcp)), tcp) << "the protocol of a fragment is known";
+    EXPECT_EQ(spd_->match_outbound(fragment("10.0.0.1", "10.0.0.2", kTcp)), tcp)
+        << "the protocol of a fragment is known";
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", 0)), any);
 }
 
 TEST_F(SpdTest, Ports)
 {
     const auto* one = add(policy("one", 10, selector("10.0.0.0/8"), selector("10.0.0.0/8", kUdp, {53, 53})));
-    const auto* range = add(policy("range", 20, selector("10.0.0.0/8", kUdp, {1000, 1999}), selector("10.0.0.0/8", kUdp)));
+    const auto* range =
+        add(policy("range", 20, selector("10.0.0.0/8", kUdp, {1000, 1999}), selector("10.0.0.0/8", kUdp)));
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kUdp, {5, 53})), one);
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kUdp, {53, 5})), nullptr);
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kTcp, {5, 53})), nullptr);
@@ -183,7 +200,8 @@ TEST_F(SpdTest, Ports)
 
 TEST_F(SpdTest, IcmpTypesAreInBothPorts)
 {
-    const auto* echo = add(policy("echo", 10, selector("10.0.0.0/8", kIcmp, {0x0800, 0x08ff}), selector("10.0.0.0/8", kIcmp)));
+    const auto* echo =
+        add(policy("echo", 10, selector("10.0.0.0/8", kIcmp, {0x0800, 0x08ff}), selector("10.0.0.0/8", kIcmp)));
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kIcmp, {0x0800, 0x0800})), echo);
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kIcmp, {0x0000, 0x0000})), nullptr);
 }
@@ -251,17 +269,20 @@ TEST_F(SpdTest, ARemovedPolicyLivesUntilItsReaderIsQuiescent)
 TEST_F(SpdTest, ManySinglePortsOnOnePrefixPair)
 {
     for (uint16_t port = 1; port <= 1000; port++)
-        add(policy("tcp" + std::to_string(port), 1000u - port, selector("10.0.0.0/8"), selector("10.0.0.0/8", kTcp, {port, port})));
+        add(policy("tcp" + std::to_string(port), 1000u - port, selector("10.0.0.0/8"),
+                   selector("10.0.0.0/8", kTcp, {port, port})));
     EXPECT_EQ(spd_->tuples(net::Family::kIpv4), 1u);
     for (uint16_t port = 1; port <= 1000; port++)
-        ASSERT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kTcp, {9, port})), spd_->find("tcp" + std::to_string(port)));
+        ASSERT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kTcp, {9, port})),
+                  spd_->find("tcp" + std::to_string(port)));
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2", kTcp, {9, 1001})), nullptr);
 }
 
 TEST_F(SpdTest, ChangesCostFewObjects)
 {
     for (int i = 0; i < 1000; i++)
-        add(policy("p" + std::to_string(i), 10, selector(("10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24").c_str()),
+        add(policy("p" + std::to_string(i), 10,
+                   selector(("10." + std::to_string(i / 256) + "." + std::to_string(i % 256) + ".0/24").c_str()),
                    selector("10.0.0.0/8")));
     drain();
     add(policy("one more", 10, selector("10.77.0.0/24"), selector("10.0.0.0/8")));
