@@ -6,6 +6,8 @@
 
 struct evp_cipher_ctx_st;
 struct evp_pkey_st;
+struct X509_crl_st;
+struct x509_st;
 
 namespace ipsecgw::crypto {
 
