@@ -1,5 +1,6 @@
 #include "cli/listings.h"
 
+#include <iterator>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@ using control::PolicyStatus;
 using control::PortStatus;
 using control::RouteStatus;
 using control::SaStatus;
+using control::StageStatus;
 using control::Stats;
 using control::WorkerStatus;
 using esp::EngineInfo;
@@ -197,6 +199,31 @@ constexpr Column<Stats> kStatsColumns[] = {
     {"engines", "ENGINES", kRows, kBoth, [](const Stats& r) { return array(r.engines); }, {}, fields_of<EngineInfo>},
 };
 
+template <telemetry::Stage kStage>
+Json stage_cycles(const StageStatus& row)
+{
+    return Json(row.cycles[static_cast<size_t>(kStage)]);
+}
+
+constexpr Column<StageStatus> kStageColumns[] = {
+    {"worker", "WORKER", kCount, kBoth, [](const StageStatus& r) { return Json(r.worker); }},
+    {"lcore", "LCORE", kCount, kBoth, [](const StageStatus& r) { return Json(r.lcore); }},
+    {"timed_packets", "TIMED-PACKETS", kCount, kBoth, [](const StageStatus& r) { return Json(r.timed_packets); }},
+    {"rx", "RX", kDecimal, kBoth, stage_cycles<telemetry::Stage::kRx>},
+    {"classify", "CLASSIFY", kDecimal, kBoth, stage_cycles<telemetry::Stage::kClassify>},
+    {"look_up", "LOOK-UP", kDecimal, kBoth, stage_cycles<telemetry::Stage::kLookUp>},
+    {"esp", "ESP", kDecimal, kBoth, stage_cycles<telemetry::Stage::kEsp>},
+    {"cipher", "CIPHER", kDecimal, kBoth, stage_cycles<telemetry::Stage::kCipher>},
+    {"forward", "FORWARD", kDecimal, kBoth, stage_cycles<telemetry::Stage::kForward>},
+    {"tx", "TX", kDecimal, kBoth, stage_cycles<telemetry::Stage::kTx>},
+    {"total", "TOTAL (cycles/packet)", kDecimal, kBoth, [](const StageStatus& r) { return Json(r.total); }},
+};
+static_assert(std::size(kStageColumns) == telemetry::kStageCount + 4, "a column for each stage");
+
+constexpr Column<StageTable> kStageTableColumns[] = {
+    {"stages", "STAGES", kRows, kBoth, [](const StageTable& r) { return array(r.stages); }, {}, fields_of<StageStatus>},
+};
+
 template <class Row>
 std::vector<Field> fields(std::span<const Column<Row>> columns)
 {
@@ -229,6 +256,8 @@ template <> std::vector<Field> fields_of<DropCount>() { return fields<DropCount>
 template <> std::vector<Field> fields_of<WorkerStatus>() { return fields<WorkerStatus>(kWorkerColumns); }
 template <> std::vector<Field> fields_of<EngineInfo>() { return fields<EngineInfo>(kEngineColumns); }
 template <> std::vector<Field> fields_of<Stats>() { return fields<Stats>(kStatsColumns); }
+template <> std::vector<Field> fields_of<StageStatus>() { return fields<StageStatus>(kStageColumns); }
+template <> std::vector<Field> fields_of<StageTable>() { return fields<StageTable>(kStageTableColumns); }
 
 Json to_json(const SaStatus& row) { return values<SaStatus>(kSaColumns, row); }
 Json to_json(const PolicyStatus& row) { return values<PolicyStatus>(kPolicyColumns, row); }
@@ -238,6 +267,8 @@ Json to_json(const NeighbourRow& row) { return values<NeighbourRow>(kNeighbourCo
 Json to_json(const DropCount& row) { return values<DropCount>(kDropColumns, row); }
 Json to_json(const WorkerStatus& row) { return values<WorkerStatus>(kWorkerColumns, row); }
 Json to_json(const EngineInfo& row) { return values<EngineInfo>(kEngineColumns, row); }
+Json to_json(const StageStatus& row) { return values<StageStatus>(kStageColumns, row); }
+Json to_json(const StageTable& row) { return values<StageTable>(kStageTableColumns, row); }
 Json to_json(const Stats& row) { return values<Stats>(kStatsColumns, row); }
 
 }  // namespace ipsecgw::cli

@@ -8,6 +8,11 @@
 
 namespace ipsecgw::cli {
 
+/// The one row of "stats --stages".
+struct StageTable {
+    std::vector<control::StageStatus> stages;
+};
+
 /// The fields of a row of this type, in order.
 template <class Row>
 std::vector<Field> fields_of();
@@ -20,6 +25,8 @@ template <> std::vector<Field> fields_of<control::DropCount>();
 template <> std::vector<Field> fields_of<control::WorkerStatus>();
 template <> std::vector<Field> fields_of<esp::EngineInfo>();
 template <> std::vector<Field> fields_of<control::Stats>();
+template <> std::vector<Field> fields_of<control::StageStatus>();
+template <> std::vector<Field> fields_of<StageTable>();
 
 Json to_json(const control::SaStatus& row);
 Json to_json(const control::PolicyStatus& row);
@@ -30,5 +37,7 @@ Json to_json(const control::DropCount& row);
 Json to_json(const control::WorkerStatus& row);
 Json to_json(const esp::EngineInfo& row);
 Json to_json(const control::Stats& row);
+Json to_json(const control::StageStatus& row);
+Json to_json(const StageTable& row);
 
 }  // namespace ipsecgw::cli

@@ -22,6 +22,9 @@ constexpr Argument kPortArguments[] = {{"port", Argument::Kind::kPosition, "[NAM
 constexpr Argument kDropsArguments[] = {
     {"all", Argument::Kind::kFlag, "[--all]", "reasons that have not happened, too"}};
 
+constexpr Argument kStatsArguments[] = {{"stages", Argument::Kind::kFlag, "[--stages]",
+                                         "where workers spend their time: cycles per packet of each stage"}};
+
 constexpr Command kCommands[] = {
     {"sa show", Command::Shape::kList, "security associations with their counters", kSaArguments},
     {"policy show", Command::Shape::kList, "policies in the order they are tried", kPolicyArguments},
@@ -29,7 +32,7 @@ constexpr Command kCommands[] = {
     {"route show", Command::Shape::kList, "routes", {}},
     {"neigh show", Command::Shape::kList, "neighbours: who answers for which next hop", {}},
     {"drops", Command::Shape::kList, "packets dropped, by reason", kDropsArguments},
-    {"stats", Command::Shape::kOne, "version, uptime, workers, engines, memory", {}},
+    {"stats", Command::Shape::kOne, "version, uptime, workers, engines, memory", kStatsArguments},
 };
 
 template <class T>

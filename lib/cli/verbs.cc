@@ -98,7 +98,12 @@ Result<Reply> drops(const Source& source, const Json& args)
     return reply_with(std::move(rows));
 }
 
-Result<Reply> stats(const Source& source, const Json&) { return reply_with(std::vector{source.stats()}); }
+Result<Reply> stats(const Source& source, const Json& args)
+{
+    if (flag(args, "stages"))
+        return reply_with(std::vector{StageTable{source.stats().stages}});
+    return reply_with(std::vector{source.stats()});
+}
 
 struct Verb {
     std::string_view command;

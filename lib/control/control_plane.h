@@ -1,6 +1,7 @@
 // The only writer: installs and removes SAs, policies, routes and neighbours, and answers what runs.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "offload/provider.h"
 #include "offload/steering.h"
 #include "route/resolver.h"
+#include "telemetry/stage.h"
 #include "worker/dataplane.h"
 #include "worker/worker.h"
 
@@ -103,10 +105,20 @@ struct WorkerStatus {
     double share_percent = 0;  // of all workers' packets
 };
 
+/// Where a worker's time goes: TSC cycles per packet of its own, in turns with packets, of which it times a part.
+struct StageStatus {
+    uint16_t worker = 0;
+    uint32_t lcore = 0;
+    uint64_t timed_packets = 0;
+    std::array<double, telemetry::kStageCount> cycles{};  // by telemetry::Stage, per packet
+    double total = 0;
+};
+
 struct Stats {
     std::string version;
     uint64_t uptime_seconds = 0;
     std::vector<WorkerStatus> workers;
+    std::vector<StageStatus> stages;  // of each worker
     std::vector<esp::EngineInfo> engines;
     uint32_t inbound_sas = 0, outbound_sas = 0, policies = 0, max_sas = 0;
     uint32_t mbufs_in_use = 0, mbufs_total = 0;

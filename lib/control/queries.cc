@@ -143,6 +143,20 @@ WorkerStatus status_of(const worker::Worker& worker)
     return row;
 }
 
+StageStatus stages_of(const worker::Worker& worker)
+{
+    const esp::StageClock& clock = worker.stages();
+    StageStatus row;
+    row.worker = worker.index();
+    row.timed_packets = clock.packets();
+    for (size_t i = 0; i < telemetry::kStageCount && row.timed_packets != 0; i++) {
+        row.cycles[i] = static_cast<double>(clock.cycles(static_cast<telemetry::Stage>(i))) /
+                        static_cast<double>(row.timed_packets);
+        row.total += row.cycles[i];
+    }
+    return row;
+}
+
 void fill_shares(std::vector<WorkerStatus>& workers)
 {
     uint64_t all = 0;
@@ -266,6 +280,8 @@ Stats ControlPlane::stats() const
         row.lcore = row.index < parts.lcores.size() ? parts.lcores[row.index] : 0;
         row.inbound_sas = state_->owners.owned()[row.index];
         stats.workers.push_back(row);
+        stats.stages.push_back(stages_of(*worker));
+        stats.stages.back().lcore = row.lcore;
     }
     fill_shares(stats.workers);
     stats.engines = parts.engines->list();

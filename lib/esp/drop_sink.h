@@ -1,4 +1,4 @@
-// Where a worker's dropped packets go: counted by reason, freed in bulk.
+// Where a worker's dropped packets go: counted by reason, freed in bulk. And the clock of its stages.
 #pragma once
 
 #include <array>
@@ -6,13 +6,14 @@
 
 #include <rte_mbuf.h>
 
+#include "esp/stage_clock.h"
 #include "sa/counters.h"
 #include "telemetry/counter.h"
 #include "telemetry/drop.h"
 
 namespace ipsecgw::esp {
 
-/// One per worker. Owns every mbuf it is given. Written by that worker; counters read by control.
+/// What the bursts of one worker report to. Owns every mbuf it is given. Written by that worker; counters read by control.
 class DropSink {
  public:
     DropSink() = default;
@@ -44,6 +45,8 @@ class DropSink {
     {
         return counters_[static_cast<size_t>(reason)].get();
     }
+
+    StageClock clock;
 
  private:
     std::array<telemetry::Counter, telemetry::kDropCount> counters_{};

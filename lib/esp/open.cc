@@ -350,8 +350,10 @@ uint16_t open_shape(sa::InboundSa& sa, std::span<rte_mbuf*> burst, Text text, Dr
     const uint32_t count = stage<S>(sa, burst, losses, staged);
     if (count == 0)
         return 0;
+    drops.clock.enter(telemetry::Stage::kCipher);
     const uint64_t authentic = text == Text::kCiphered ? sa.cipher->open(*sa.cipher, {staged.texts.data(), count})
                                                        : burst_mask(count);
+    drops.clock.enter(telemetry::Stage::kEsp);
     return finish<S>(sa, burst.first(count), losses, staged, authentic);
 }
 

@@ -344,7 +344,9 @@ uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
         return framed.packets;
     }
     sa::CipherContext& cipher = *sa.ciphers[worker];
+    drops.clock.enter(telemetry::Stage::kCipher);
     const uint64_t sealed = cipher.seal(cipher, {framed.texts.data(), framed.packets});
+    drops.clock.enter(telemetry::Stage::kEsp);
     if (sealed != burst_mask(framed.packets)) [[unlikely]]
         drop_unsealed(burst.first(framed.packets), sealed, framed, losses);
     if constexpr (S::kUdp && S::kIpv6)

@@ -22,6 +22,8 @@
 
 namespace ipsecgw::worker {
 
+using telemetry::Stage;
+
 inline constexpr uint16_t kBurst = 32;           // packets of one poll
 inline constexpr uint16_t kMaxWork = 64;         // packets a stage gathers before it runs; sa::kMaxBurst
 inline constexpr uint32_t kHandoverRing = 1024;  // ESP packets waiting for their owner
@@ -87,6 +89,8 @@ struct Context {
     std::unique_ptr<dpdk::Ring> injected;     // by control
     std::atomic<bool> stopping{false};        // by anyone
 
+    /// The turn's time goes to `stage` from here on.
+    void enter(telemetry::Stage stage) noexcept { drops.clock.enter(stage); }
     [[nodiscard]] const PortView& port(uint16_t port_index) const noexcept { return *ports[port_index].view; }
 };
 

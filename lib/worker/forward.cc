@@ -130,6 +130,7 @@ void forward(Context& context, rte_mbuf* m) noexcept
 
 void send(Context& context, rte_mbuf* m, const Route& route) noexcept
 {
+    context.enter(Stage::kForward);
     if (route.port == nullptr) {
         context.drops.drop(m, Drop::kNoRoute);
         return;

@@ -138,6 +138,7 @@ void open_owned(Context& context, Batch& batch) noexcept
                 batch.packets[others++] = m;
         }
         left = others;
+        context.enter(Stage::kEsp);
         open_group(context, *sa, {group.data(), grouped});
     }
     batch.count = 0;
@@ -162,6 +163,7 @@ bool allowed(Context& context, const sa::InboundSa& sa, const sa::FlowKey& flow)
 
 void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
 {
+    context.enter(Stage::kLookUp);
     PacketInfo& packet = info(m);
     packet.origin = Origin::kOpened;
     packet.encapsulated = false;
@@ -205,6 +207,7 @@ bool read_spi(const PortView& port, rte_mbuf* m) noexcept
 
 void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kind> kinds) noexcept
 {
+    context.enter(Stage::kLookUp);
     Batch mine;
     for (size_t i = 0; i < packets.size(); i++) {
         rte_mbuf* m = packets[i];
@@ -229,6 +232,7 @@ void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kin
 
 void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcept
 {
+    context.enter(Stage::kLookUp);
     for (rte_mbuf* m : packets)
         context.data.sad->prefetch(info(m).spi);
     Batch mine;

@@ -29,6 +29,7 @@ void accept(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
         context.drops.drop(m, Drop::kAuth, *sa.counters);
         return;
     }
+    context.enter(Stage::kEsp);
     rte_mbuf* const burst[] = {m};
     esp::accept_opened(sa, burst);
     opened(context, sa, m);

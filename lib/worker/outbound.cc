@@ -75,6 +75,7 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
 
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
 {
+    context.enter(Stage::kEsp);
     if (sa.is(sa::kSaTransport)) {
         // For whole packets only (RFC 4303 section 3.1.1).
         if (info(m).fragment != Fragment::kWhole) {
@@ -114,6 +115,7 @@ void seal_queued(Context& context) noexcept
                     work[others++] = work[i];
             }
             left = others;
+            context.enter(Stage::kEsp);
             seal_group(context, *sa, {group.data(), grouped});
         }
     }

@@ -80,6 +80,7 @@ void forward_bypassed(Context& context, rte_mbuf* m) noexcept
 
 void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
 {
+    context.enter(Stage::kLookUp);
     const sa::FlowKey& flow = info(m).flow;
     if (port.role != PortRole::kUnprotected) [[likely]] {
         if (const sa::PolicyEntry* policy = match_outbound(context, flow); policy != nullptr) {
@@ -108,6 +109,7 @@ void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
 
 void transit_opened(Context& context, rte_mbuf* m) noexcept
 {
+    context.enter(Stage::kForward);
     const sa::FlowKey& flow = info(m).flow;
     const Route route = route_to(context, flow);
     if (route.port == nullptr || route.port->role == PortRole::kProtected) {

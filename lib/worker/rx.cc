@@ -31,6 +31,7 @@ void count_received(Context& context, const PortState& port, std::span<rte_mbuf*
 
 void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& candidates) noexcept
 {
+    context.enter(Stage::kClassify);
     PacketInfo& packet = info(m);
     packet.in_port = port.index;
     packet.origin = Origin::kClear;
@@ -62,6 +63,7 @@ void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& c
 
 void process(Context& context, const PortState& port, std::span<rte_mbuf*> burst) noexcept
 {
+    context.enter(Stage::kClassify);
     count_received(context, port, burst);
     Candidates candidates;
     for (size_t i = 0; i < burst.size() && i < kPrefetchAhead; i++)
@@ -82,6 +84,7 @@ uint32_t receive(Context& context) noexcept
     for (PortState& port : context.ports) {
         for (const uint16_t queue : port.rx_queues) {
             std::array<rte_mbuf*, kBurst> burst;
+            context.enter(Stage::kRx);
             const uint16_t count = rte_eth_rx_burst(port.view->port_id, queue, burst.data(), kBurst);
             if (count == 0)
                 continue;

@@ -49,13 +49,18 @@ void flush_port(Context& context, PortState& port) noexcept
     if (frames.empty())
         return;
     uint16_t sent = 0;
+    context.enter(Stage::kForward);
     if (port.tx_worker != context.index) {
+        context.enter(Stage::kTx);
         sent = pass_on(context, port, frames);
+        context.enter(Stage::kForward);
     } else {
         frames = frames.first(attach_sessions(context, *port.view, frames));
         // Before the port owns them; less what it did not take.
         uint64_t bytes = bytes_of(frames);
+        context.enter(Stage::kTx);
         sent = give(port, frames);
+        context.enter(Stage::kForward);
         bytes -= bytes_of(frames.subspan(sent));
         context.counters.ports[port.view->index].tx_packets.add(sent);
         context.counters.ports[port.view->index].tx_bytes.add(bytes);

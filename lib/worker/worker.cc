@@ -47,6 +47,7 @@ void drain(const dpdk::Ring& ring) noexcept
 /// Everything but polling the ports.
 uint32_t take_queued(Context& context) noexcept
 {
+    context.enter(Stage::kRx);
     return take_handed_over(context) + take_frames(context);
 }
 
@@ -129,12 +130,15 @@ uint32_t Worker::turn() noexcept
     Context& context = *context_;
     const uint64_t started = rte_rdtsc();
     note_generations(context);
+    context.drops.clock.begin_turn();
     const uint32_t packets = receive(context) + take_queued(context);
     context.counters.turns.add(1);
     if (packets != 0) {
         finish_turn(context);
+        context.drops.clock.end_turn(packets);
         context.counters.busy_cycles.add(rte_rdtsc() - started);
     } else {
+        context.drops.clock.end_turn(0);
         context.counters.idle_turns.add(1);
     }
     if (packets == 0 || ++context.turns_since_quiescent >= kHousekeepingTurns) {

@@ -64,6 +64,8 @@ class Worker {
     [[nodiscard]] uint16_t index() const noexcept;
     [[nodiscard]] const WorkerCounters& counters() const noexcept;
     [[nodiscard]] const esp::DropSink& drops() const noexcept;
+    /// Where the time of its turns goes.
+    [[nodiscard]] const esp::StageClock& stages() const noexcept { return drops().clock; }
 
   private:
     explicit Worker(std::unique_ptr<Context> context);

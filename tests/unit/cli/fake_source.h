@@ -162,6 +162,11 @@ class FakeSource final : public Source {
         worker.packets = 100;
         worker.share_percent = 100;
         stats.workers = {worker};
+        stats.stages = {{.worker = 0,
+                         .lcore = 1,
+                         .timed_packets = 640,
+                         .cycles = {10, 20.25, 30, 40, 110, 15, 12.5},
+                         .total = 237.75}};
         stats.engines = {{"aesni_gcm", true, "crypto_aesni_gcm0"}, {"aesni_mb", false, "no such device"}};
         stats.inbound_sas = 1;
         stats.outbound_sas = 1;

@@ -195,6 +195,20 @@ TEST_F(Gwctl, JsonIsWhole)
     EXPECT_EQ(shown("sa show"), "\nSPI  DIR  PEER  MODE  ALGORITHM  OFFLOAD  WORKER  PACKETS  BYTES  DROPS  EXPIRES\n");
 }
 
+TEST_F(Gwctl, StatsByStage)
+{
+    EXPECT_EQ(shown("stats --stages"), R"(
+
+WORKER  LCORE  TIMED-PACKETS    RX  CLASSIFY  LOOK-UP   ESP  CIPHER  FORWARD    TX  TOTAL (cycles/packet)
+     0      1            640  10.0      20.2     30.0  40.0   110.0     15.0  12.5                  237.8
+)");
+    const auto json = cli::Json::parse(shown("-j stats --stages"));
+    ASSERT_EQ(json["stages"].size(), 1u);
+    EXPECT_EQ(json["stages"][0]["look_up"], 30.0);
+    EXPECT_EQ(json["stages"][0]["classify"], 20.25);
+    EXPECT_FALSE(cli::Json::parse(shown("-j stats")).contains("stages"));
+}
+
 TEST_F(Gwctl, ALargeTable)
 {
     source.generated = 20'000;
