@@ -126,7 +126,7 @@ base::Result<void> Gateway::make_pool(const model::Gateway& config)
     const auto workers = static_cast<uint16_t>(host_.lcores.size());
     dpdk::MbufDemand demand;
     demand.workers = workers;
-    demand.queued = kPuntRing + route::Resolver::kMaxWaitingTotal + workers * worker::Worker::ring_packets();
+    demand.queued = worker::PuntQueue::packets(kPuntRing) + route::Resolver::kMaxWaitingTotal + workers * worker::Worker::ring_packets();
     uint16_t largest_mtu = 0;
     for (const auto& port : config.ports) {
         demand.descriptors += (uint32_t{port.rx_descriptors} + port.tx_descriptors) * workers;

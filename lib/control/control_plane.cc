@@ -47,7 +47,8 @@ ControlPlane::State::State(Parts given)
       routes(*parts.data),
       transmitter(*parts.data, parts.workers, drops),
       neighbours(*parts.data, transmitter, drops),
-      keepalives(*parts.data, transmitter, neighbours, drops)
+      datagrams(*parts.data, transmitter, neighbours, drops),
+      keepalives(datagrams)
 {
 }
 
@@ -203,8 +204,9 @@ void ControlPlane::State::handle_punt(rte_mbuf* m, uint64_t now_ns)
             return neighbours.resolve(info.out_port, next_hop, m, now_ns);
         }
         case worker::Punt::kIke:
-            // The one place where an IKE daemon takes its messages over.
-            return drops.drop(m, telemetry::Drop::kNoIke);
+            return handle_ike(m);
+        case worker::Punt::kAcquire:
+            return handle_acquire(m);
         case worker::Punt::kNone:
             break;
     }
@@ -227,24 +229,11 @@ void ControlPlane::expire_sas(uint64_t now_ns)
 {
     State& s = *state_;
     for (const auto& expiry : s.lifetimes.tick(now_ns)) {
-        const SaRecord& sa = *expiry.sa;
-        const char* name = sa.params.name.c_str();
-        switch (expiry.end) {
-            case Lifetimes::End::kSoft:
-                base::log(base::LogLevel::kInfo, "SA %s (0x%08x): soft lifetime of %s reached: rekey it", name,
-                          sa.params.spi, expiry.what.c_str());
-                break;
-            case Lifetimes::End::kHard:
-                s.keepalives.untrack(*expiry.sa);
-                s.installer.expire(*expiry.sa);
-                base::log(base::LogLevel::kWarning, "SA %s (0x%08x): hard lifetime of %s reached: stopped", name,
-                          sa.params.spi, expiry.what.c_str());
-                break;
-            case Lifetimes::End::kExhausted:
-                base::log(base::LogLevel::kWarning, "SA %s (0x%08x): %s used: stopped", name, sa.params.spi,
-                          expiry.what.c_str());
-                break;
+        if (expiry.end == SaEnd::kHard) {
+            s.keepalives.untrack(*expiry.sa);
+            s.installer.expire(*expiry.sa);
         }
+        s.report(expiry);
     }
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "control/listeners.h"
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
 #include "model/gateway.h"
@@ -179,6 +180,19 @@ class ControlPlane {
     base::Result<void> add_route(const model::Route& route);
     base::Result<void> remove_route(const net::Prefix& prefix);
     base::Result<void> add_neighbour(const model::Neighbour& neighbour);
+
+    /// Who hears of IKE messages, of traffic that wants an SA and of SAs that end; without one, IKE messages are a
+    /// counted drop and ends are logged. Replaces the listeners of before.
+    void set_listeners(Listeners listeners);
+    /// Sends a datagram from one of our addresses: routed, its next hop resolved, in IP fragments where the link is
+    /// narrower. It may still be dropped, and counted, like any packet. kInvalidArgument, kNotFound (no route).
+    base::Result<void> send(const Datagram& datagram);
+    /// The address of ours to talk to `remote` from; none: no route, or no address of that family on its port.
+    [[nodiscard]] std::optional<net::IpAddress> source_towards(const net::IpAddress& remote) const;
+    [[nodiscard]] bool is_own_address(const net::IpAddress& address) const;
+    /// What an SA has carried; none: no SA has this name.
+    [[nodiscard]] std::optional<SaUse> sa_use(std::string_view name) const;
+    [[nodiscard]] std::optional<SaUse> inbound_use(uint32_t spi) const;
 
     /// Tells the links our addresses (gratuitous ARP, unsolicited neighbour advertisements). Once, when the workers
     /// run.

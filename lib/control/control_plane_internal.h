@@ -2,6 +2,7 @@
 #pragma once
 
 #include "control/control_plane.h"
+#include "control/datagrams_internal.h"
 #include "control/installer_internal.h"
 #include "control/keepalives_internal.h"
 #include "control/lifetimes_internal.h"
@@ -19,8 +20,12 @@ struct ControlPlane::State {
 
     /// One packet from the punt ring; consumes it.
     void handle_punt(rte_mbuf* m, uint64_t now_ns);
+    void handle_ike(rte_mbuf* m);
+    void handle_acquire(rte_mbuf* m);
+    void report(const Lifetimes::Expiry& expiry);
 
     Parts parts;
+    Listeners listeners;
     uint64_t started_ns;
     model::EngineChoice default_engine = model::EngineChoice::kAuto;
     ControlDrops drops;
@@ -31,6 +36,7 @@ struct ControlPlane::State {
     Routes routes;
     Transmitter transmitter;
     Neighbours neighbours;
+    Datagrams datagrams;
     Lifetimes lifetimes;
     Keepalives keepalives;
 };

@@ -1,53 +1,13 @@
 #include <algorithm>
 #include <array>
-#include <cstring>
-#include <span>
-#include <vector>
 
-#include "base/byte_order.h"
 #include "base/clock.h"
 #include "control/keepalives_internal.h"
-#include "net/checksum.h"
-#include "net/headers.h"
 
 namespace ipsecgw::control {
 namespace {
 
-constexpr uint8_t kHopLimit = 64;
-constexpr uint8_t kKeepalive = 0xff;  // RFC 3948 section 2.3
-constexpr uint16_t kUdpBytes = sizeof(net::UdpHeader) + 1;
-
-template <class T>
-void append(std::vector<uint8_t>& bytes, const T& header)
-{
-    const auto* raw = reinterpret_cast<const uint8_t*>(&header);
-    bytes.insert(bytes.end(), raw, raw + sizeof header);
-}
-
-void append_ipv4(std::vector<uint8_t>& bytes, const net::IpAddress& source, const net::IpAddress& destination)
-{
-    net::Ipv4Header ip{};
-    ip.version_ihl = 0x45;
-    ip.total_length_be = base::swap_be16(sizeof ip + kUdpBytes);
-    ip.ttl = kHopLimit;
-    ip.protocol = net::kProtoUdp;
-    std::memcpy(ip.source.data(), source.data(), ip.source.size());
-    std::memcpy(ip.destination.data(), destination.data(), ip.destination.size());
-    ip.checksum_be = net::checksum_be(&ip, sizeof ip);
-    append(bytes, ip);
-}
-
-void append_ipv6(std::vector<uint8_t>& bytes, const net::IpAddress& source, const net::IpAddress& destination)
-{
-    net::Ipv6Header ip{};
-    ip.version_class_flow_be = base::swap_be32(uint32_t{6} << 28);
-    ip.payload_length_be = base::swap_be16(kUdpBytes);
-    ip.next_header = net::kProtoUdp;
-    ip.hop_limit = kHopLimit;
-    std::memcpy(ip.source.data(), source.data(), ip.source.size());
-    std::memcpy(ip.destination.data(), destination.data(), ip.destination.size());
-    append(bytes, ip);
-}
+constexpr std::array<uint8_t, 1> kKeepalive = {0xff};  // RFC 3948 section 2.3
 
 }  // namespace
 
@@ -112,32 +72,9 @@ void Keepalives::tick(uint64_t now_ns)
 
 void Keepalives::send(const Flow& flow, uint64_t now_ns)
 {
-    const route::NextHop* hop = data_.tables->fib().lookup(flow.remote);
-    if (hop == nullptr) {
-        drops_.count(telemetry::Drop::kNoRoute);
-        return;
-    }
-    std::vector<uint8_t> bytes;
-    if (flow.local.is_v4())
-        append_ipv4(bytes, flow.local, flow.remote);
-    else
-        append_ipv6(bytes, flow.local, flow.remote);
-    net::UdpHeader udp{};
-    udp.source_port_be = base::swap_be16(flow.local_port);
-    udp.destination_port_be = base::swap_be16(flow.remote_port);
-    udp.length_be = base::swap_be16(kUdpBytes);
-    const size_t at = bytes.size();
-    append(bytes, udp);
-    bytes.push_back(kKeepalive);
-    if (!flow.local
-             .is_v4()) {  // IPv4: zero, as RFC 3948 section 2.3 asks; IPv6 has no zero checksum (RFC 8200 section 8.1)
-        const uint64_t pseudo = net::checksum_pseudo(flow.local, flow.remote, net::kProtoUdp, kUdpBytes);
-        const uint16_t checksum = net::checksum_finish_be(net::checksum_add(pseudo, &bytes[at], kUdpBytes));
-        udp.checksum_be = checksum == 0 ? uint16_t{0xffff} : checksum;
-        std::memcpy(&bytes[at], &udp, sizeof udp);
-    }
-    if (rte_mbuf* m = transmitter_.make(bytes); m != nullptr)
-        neighbours_.resolve(hop->port, hop->gateway.value_or(flow.remote), m, now_ns);
+    // Without a route there is nothing to do but to count it, which has happened.
+    static_cast<void>(datagrams_.send({flow.local, flow.remote, flow.local_port, flow.remote_port, kKeepalive},
+                                      UdpChecksum::kZeroOverIpv4, now_ns));
 }
 
 }  // namespace ipsecgw::control

@@ -7,11 +7,9 @@
 #include <set>
 #include <utility>
 
-#include "control/neighbours_internal.h"
+#include "control/datagrams_internal.h"
 #include "control/sa_table_internal.h"
-#include "control/transmitter_internal.h"
 #include "net/address.h"
-#include "worker/dataplane.h"
 
 namespace ipsecgw::control {
 
@@ -21,10 +19,7 @@ class Keepalives {
   public:
     static constexpr size_t kLooksPerTick = 1024;
 
-    Keepalives(const worker::DataPlane& data, Transmitter& transmitter, Neighbours& neighbours, ControlDrops& drops)
-        : data_(data), transmitter_(transmitter), neighbours_(neighbours), drops_(drops)
-    {
-    }
+    explicit Keepalives(Datagrams& datagrams) : datagrams_(datagrams) {}
 
     /// 0 turns them off. Applies to SAs tracked from here on.
     void set_interval(uint32_t seconds);
@@ -49,10 +44,7 @@ class Keepalives {
     [[nodiscard]] static uint64_t last_used_ns(const State& state, uint64_t now_ns);
     void send(const Flow& flow, uint64_t now_ns);
 
-    const worker::DataPlane& data_;
-    Transmitter& transmitter_;
-    Neighbours& neighbours_;
-    ControlDrops& drops_;
+    Datagrams& datagrams_;
     uint64_t interval_ns_ = 0;
     FlowMap flows_;
     std::set<std::pair<uint64_t, FlowMap::value_type*>> due_;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "control/listeners.h"
 #include "control/sa_table_internal.h"
 
 namespace ipsecgw::control {
@@ -19,11 +20,7 @@ class Lifetimes {
     static constexpr uint64_t kRoundNs = 100'000'000;
     static constexpr size_t kLooksPerRound = 4096;
 
-    enum class End : uint8_t {
-        kSoft,       // an event
-        kHard,       // the SA is to be stopped
-        kExhausted,  // it has stopped by itself: no sequence number is left
-    };
+    using End = SaEnd;  // kHard: the SA is to be stopped; kExhausted: it has stopped by itself
     struct Expiry {
         SaRecord* sa;
         End end;

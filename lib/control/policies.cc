@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "base/text.h"
@@ -32,6 +33,10 @@ base::Result<void> Policies::add(model::Policy policy)
     sa::PolicyEntry* entry = GW_TRY(spd_.add(policy));  // drops with kNoSa until its SA is attached below
     std::string name = policy.name;
     PolicyRecord& record = records_.emplace(std::move(name), PolicyRecord{std::move(policy), entry}).first->second;
+    if (record.policy.acquire) {
+        by_id_.resize(std::max<size_t>(by_id_.size(), entry->id + size_t{1}), nullptr);
+        by_id_[entry->id] = &record;
+    }
     register_users(record);
     refresh_selectors(record.policy.inbound_sas);
     entry->outbound.store(outbound_of(record.policy), std::memory_order_release);
@@ -43,6 +48,8 @@ base::Result<void> Policies::remove(std::string_view name)
     const auto it = records_.find(name);
     if (it == records_.end())
         return no_policy(name);
+    if (it->second.policy.acquire)
+        by_id_[it->second.entry->id] = nullptr;
     GW_TRY(spd_.remove(name));
     unregister_users(it->second);
     refresh_selectors(it->second.policy.inbound_sas);
@@ -71,6 +78,12 @@ base::Result<void> Policies::rebind(std::string_view name, std::string outbound_
     record.entry->outbound.store(outbound_of(record.policy), std::memory_order_release);
     refresh_selectors(before.inbound_sas);
     return {};
+}
+
+const PolicyRecord* Policies::find(const sa::PolicyEntry& entry) const
+{
+    const PolicyRecord* record = entry.id < by_id_.size() ? by_id_[entry.id] : nullptr;
+    return record != nullptr && record->entry == &entry ? record : nullptr;
 }
 
 base::Result<void> Policies::may_install(const model::SaParams& sa) const

@@ -46,6 +46,9 @@ class Policies {
     void attach_outbound(const SaRecord& sa);
     void detach_outbound(const SaRecord& sa);
 
+    /// The record of what a look-up in the SPD found, if it is one that asks for SAs; else null.
+    [[nodiscard]] const PolicyRecord* find(const sa::PolicyEntry& entry) const;
+
     [[nodiscard]] const Map& all() const noexcept { return records_; }
 
   private:
@@ -64,6 +67,7 @@ class Policies {
     sa::Spd& spd_;
     SaTable& sas_;
     Map records_;
+    std::vector<const PolicyRecord*> by_id_;        // of those that ask for SAs; PolicyEntry::id
     std::unordered_map<std::string, Users> users_;  // by SA name, whether installed or not
 };
 

@@ -39,6 +39,7 @@ struct Policy {
     std::vector<TrafficSelector> remote;
     std::string outbound_sa;                 // kProtect: SA names; empty: none yet, so packets are dropped, never sent clear
     std::vector<std::string> inbound_sas;
+    bool acquire = false;                    // kProtect: a packet that no SA can take yet tells IKE; it is dropped all the same
 };
 
 /// Everything that can be wrong with one policy by itself; see validate(SaParams).

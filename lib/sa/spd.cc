@@ -239,6 +239,8 @@ base::Result<PolicyEntry*> Spd::add(const model::Policy& policy)
         return Error{ErrorCode::kInvalidArgument, format("no packet can match policy \"%s\"", policy.name.c_str()),
                      "give a local and a remote selector of one family and one protocol"};
     stored->entry.action = policy.action;
+    if (policy.acquire)
+        stored->entry.acquire_tsc.store(0, std::memory_order_relaxed);
     stored->priority = policy.priority;
     stored->directions = rule_directions(policy);
     stored->age = table_->next_age++;

@@ -57,6 +57,17 @@ struct PolicyEntry {
     uint32_t id;                                 // index for listings; reused after removal
     std::atomic<OutboundSa*> outbound{nullptr};  // kProtect: swung by one release store at rekey; null: drop with kNoSa
     PolicyHits* hits = nullptr;                  // [worker]; outbound and inbound clear matches, added by the worker
+    /// TSC from which on the next packet without an SA asks for one; kNoAcquire: none does. Moved on by the worker that asks.
+    mutable std::atomic<uint64_t> acquire_tsc{kNoAcquire};
+
+    static constexpr uint64_t kNoAcquire = UINT64_MAX;
+
+    /// True for one packet each `interval_tsc` over all workers, where the policy asks for SAs at all.
+    [[nodiscard]] bool take_acquire(uint64_t now_tsc, uint64_t interval_tsc) const noexcept
+    {
+        uint64_t due = acquire_tsc.load(std::memory_order_relaxed);
+        return due <= now_tsc && acquire_tsc.compare_exchange_strong(due, now_tsc + interval_tsc, std::memory_order_relaxed);
+    }
 };
 
 /// Policies by selectors and priority. Look-up is tuple space search: one hash probe per distinct combination of prefix

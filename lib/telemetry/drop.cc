@@ -91,6 +91,11 @@ constexpr Row kRows[] = {
     {Drop::kPuntFull, "punt-full",
      "The control thread cannot keep up with ARP and neighbour discovery: look for a storm or a scan on the link."},
     {Drop::kPuntDone, "punt-done", "ARP or neighbour discovery, consumed by the control thread: no loss, nothing to do.", true},
+    {Drop::kIkeFull, "ike-full",
+     "More IKE messages than the control thread can take: peers send them again; look for a flood, or for many peers that start at once."},
+    {Drop::kIkeDone, "ike-done", "IKE message or its trigger, consumed by the control thread: no loss, nothing to do.", true},
+    {Drop::kUdpChecksum, "udp-checksum",
+     "UDP checksum of a message to the gateway is wrong: look for corruption on the link, or a faulty offload of the sender."},
 };
 static_assert(std::size(kRows) == kDropCount, "each reason has its row");
 

@@ -55,6 +55,9 @@ enum class Drop : uint8_t {
     kNoListener,         // for the gateway itself, and nothing listens
     kPuntFull,           // the control thread cannot keep up
     kPuntDone,           // consumed by the control thread: ARP and neighbour discovery, not a loss
+    kIkeFull,            // more IKE messages than the control thread can take
+    kIkeDone,            // consumed by IKE, not a loss
+    kUdpChecksum,        // of a message to the gateway itself
     kCount,
 };
 

@@ -1,4 +1,8 @@
 // Packets for the gateway itself.
+#include <algorithm>
+#include <optional>
+#include <span>
+
 #include "base/byte_order.h"
 #include "net/headers.h"
 #include "worker/context.h"
@@ -10,29 +14,58 @@ using telemetry::Drop;
 namespace {
 
 constexpr uint8_t kKeepaliveByte = 0xff;  // RFC 3948 section 2.3
+constexpr size_t kIkeHeaderBytes = 28;    // RFC 7296 section 3.1
+constexpr ptrdiff_t kResponderSpiAt = 8;
+constexpr ptrdiff_t kResponderSpiEnd = 16;
+
+/// What a UDP datagram carries; nothing where its lengths are wrong.
+std::optional<std::span<const uint8_t>> udp_payload(rte_mbuf* m) noexcept
+{
+    const uint32_t udp_offset = m->l3_len;
+    if (m->pkt_len < udp_offset + sizeof(net::UdpHeader))
+        return std::nullopt;
+    const uint32_t udp_bytes = base::load_be16(rte_pktmbuf_mtod_offset(m, const uint8_t*, udp_offset + 4));
+    if (udp_bytes < sizeof(net::UdpHeader) || udp_bytes > m->pkt_len - udp_offset)
+        return std::nullopt;
+    return std::span(rte_pktmbuf_mtod_offset(m, const uint8_t*, udp_offset + sizeof(net::UdpHeader)),
+                     udp_bytes - sizeof(net::UdpHeader));
+}
+
+/// An IKE message to control, which knows whether anybody negotiates. `message` begins with the IKE header.
+void punt_ike(Context& context, rte_mbuf* m, std::span<const uint8_t> message) noexcept
+{
+    if (message.size() < kIkeHeaderBytes) {
+        context.drops.drop(m, Drop::kRunt);
+        return;
+    }
+    const bool without_responder = std::all_of(message.begin() + kResponderSpiAt, message.begin() + kResponderSpiEnd,
+                                               [](uint8_t byte) { return byte == 0; });
+    info(m).punt = Punt::kIke;
+    const auto kind = without_responder ? IkeKind::kInitial : IkeKind::kOfAnIkeSa;
+    if (context.data.punt == nullptr || !context.data.punt->put_ike(m, kind))
+        context.drops.drop(m, Drop::kIkeFull);
+}
+
+void deliver_ike(Context& context, rte_mbuf* m) noexcept
+{
+    if (const auto payload = udp_payload(m))
+        punt_ike(context, m, *payload);
+    else
+        context.drops.drop(m, Drop::kRunt);
+}
 
 /// Port 4500, ESP of our SAs already taken out: IKE behind the non-ESP marker, or a keepalive.
 void deliver_nat_t(Context& context, rte_mbuf* m) noexcept
 {
-    const uint32_t udp_offset = m->l3_len;
-    const uint32_t payload_offset = udp_offset + sizeof(net::UdpHeader);
-    if (m->pkt_len < payload_offset) {
+    const auto payload = udp_payload(m);
+    if (!payload)
         context.drops.drop(m, Drop::kRunt);
-        return;
-    }
-    const uint32_t udp_bytes = base::load_be16(rte_pktmbuf_mtod_offset(m, const uint8_t*, udp_offset + 4));
-    if (udp_bytes < sizeof(net::UdpHeader) || udp_bytes > m->pkt_len - udp_offset) {
-        context.drops.drop(m, Drop::kRunt);
-        return;
-    }
-    const auto* payload = rte_pktmbuf_mtod_offset(m, const uint8_t*, payload_offset);
-    const uint32_t payload_bytes = udp_bytes - static_cast<uint32_t>(sizeof(net::UdpHeader));
-    if (payload_bytes == 1 && payload[0] == kKeepaliveByte)
+    else if (payload->size() == 1 && payload->front() == kKeepaliveByte)
         context.drops.drop(m, Drop::kNatKeepalive);
-    else if (payload_bytes > sizeof(uint32_t) && base::load_be32(payload) == 0)
-        punt(context, m, Punt::kIke);
+    else if (payload->size() > sizeof(uint32_t) && base::load_be32(payload->data()) == 0)
+        punt_ike(context, m, payload->subspan(sizeof(uint32_t)));
     else
-        context.drops.drop(m, payload_bytes < sizeof(net::EspHeader) ? Drop::kRunt : Drop::kNoListener);
+        context.drops.drop(m, payload->size() < sizeof(net::EspHeader) ? Drop::kRunt : Drop::kNoListener);
 }
 
 bool is_echo_request(const sa::FlowKey& flow) noexcept
@@ -70,7 +103,7 @@ void deliver_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
     // IKE and what belongs to ESP bypass the SPD (RFC 4301 section 4.4.1, RFC 3948).
     if (packet.flow.protocol == net::kProtoUdp && packet.flow.ports_known) {
         if (packet.flow.destination_port == net::kPortIke) {
-            punt(context, m, Punt::kIke);
+            deliver_ike(context, m);
             return;
         }
         if (packet.flow.destination_port == net::kPortNatT) {

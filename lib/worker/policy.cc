@@ -1,4 +1,6 @@
 // The SPD's word on packets in clear (RFC 4301 section 5). The rules are in context.h.
+#include <rte_cycles.h>
+
 #include "sa/spd.h"
 #include "worker/context.h"
 
@@ -30,6 +32,18 @@ bool is_own(Origin origin) noexcept
     return origin == Origin::kReplyToClear || origin == Origin::kReplyToOpened;
 }
 
+/// No SA can take the packet: it ends here, and where the policy wants it so, IKE learns of its flow (RFC 4301 section
+/// 4.4.1.2's trigger). Control frees and counts what it is given, as the same drop.
+void acquire(Context& context, const sa::PolicyEntry& policy, rte_mbuf* m) noexcept
+{
+    if (policy.take_acquire(rte_rdtsc(), rte_get_tsc_hz()) && context.data.punt != nullptr) {
+        info(m).punt = Punt::kAcquire;
+        if (context.data.punt->put_if_half_empty(m))
+            return;
+    }
+    context.drops.drop(m, Drop::kNoSa);
+}
+
 /// Into the SA, or out in clear, or nowhere: as an outbound policy says.
 void apply(Context& context, const sa::PolicyEntry& policy, rte_mbuf* m) noexcept
 {
@@ -41,7 +55,7 @@ void apply(Context& context, const sa::PolicyEntry& policy, rte_mbuf* m) noexcep
     // Acquire pairs with the release that swings the pointer: the SA behind it is complete.
     sa::OutboundSa* sa = policy.action == Action::kProtect ? policy.outbound.load(std::memory_order_acquire) : nullptr;
     if (policy.action == Action::kProtect && sa == nullptr) {
-        context.drops.drop(m, Drop::kNoSa);
+        acquire(context, policy, m);
         return;
     }
     if (!is_own(info(m).origin) && !take_hop(context, m))

@@ -167,6 +167,45 @@ TEST_F(Drops, PuntFull)
     EXPECT_EQ(site_->punted().size(), 63u);
 }
 
+TEST_F(Drops, IkeFull)
+{
+    site_ = make_site({.number = 1, .punt_slots = 255});  // 63 of them for IKE
+    Bytes initial(28, 1), of_an_ike_sa(28, 1);
+    std::fill_n(initial.begin() + 8, 8, uint8_t{0});
+    const Ip from_peer{.source = "192.0.2.2", .destination = "192.0.2.1"};
+    for (int i = 0; i < 100; i++)
+        site_->receive_ip(kWan, udp_packet(from_peer, 500, 500, initial));
+    site_->run();
+    EXPECT_EQ(site_->drops(Drop::kIkeFull), 100u - 32) << "half is for those who have an IKE SA";
+    for (int i = 0; i < 31; i++)
+        site_->receive_ip(kWan, udp_packet(from_peer, 4500, 4500, concat(Bytes(4), of_an_ike_sa)));
+    site_->run();
+    EXPECT_EQ(site_->drops(Drop::kIkeFull), 100u - 32);
+    site_->receive_ip(kWan, udp_packet(from_peer, 500, 500, of_an_ike_sa));
+    expect(Drop::kIkeFull, 100 - 32 + 1);
+    // A flood of them keeps nobody else out.
+    for (int i = 0; i < 255; i++)
+        site_->receive(kLan, frame("ff:ff:ff:ff:ff:ff", kHostMac, Bytes(28), 0x0806));
+    site_->run();
+    EXPECT_EQ(site_->drops(Drop::kPuntFull), 0u);
+    const auto punts = site_->punted();
+    ASSERT_EQ(punts.size(), 255u + 63);
+    EXPECT_EQ(punts[254].why, worker::Punt::kNeighbourFrame);
+    EXPECT_EQ(punts[255].why, worker::Punt::kIke) << "and waits for nobody else's end";
+}
+
+TEST_F(Drops, AnIkeRunt)
+{
+    const Ip from_peer{.source = "192.0.2.2", .destination = "192.0.2.1"};
+    site_->receive_ip(kWan, udp_packet(from_peer, 500, 500, Bytes(27)));
+    site_->receive_ip(kWan, udp_packet(from_peer, 4500, 4500, Bytes(4 + 27)));
+    site_->receive_ip(kWan,
+                      ip_packet(from_peer, 17, {1, 0xf4, 1, 0xf4, 0, 60, 0, 0}));  // a UDP length beyond the packet
+    site_->receive_ip(kWan, ip_packet(from_peer, 17, {1, 0xf4, 1, 0xf4}));
+    expect(Drop::kRunt, 4);
+    EXPECT_TRUE(site_->punted().empty());
+}
+
 TEST_F(Drops, TxFull)
 {
     site_ = make_site({.number = 1, .tx_slots = 32});

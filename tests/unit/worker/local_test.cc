@@ -253,6 +253,30 @@ TEST(Punt, IkeOnBothPorts)
     EXPECT_EQ(punts[1].bytes, behind_marker);
 }
 
+TEST(Punt, APacketWithoutAnSaAsksForOneAtMostOnceASecond)
+{
+    const auto site = make_site({.number = 1});
+    sa::PolicyEntry& asking = site->add_policy("asking", Action::kProtect, lan_of(1), lan_of(2));
+    const Bytes packet = udp_packet(between_hosts(1), 1, 2, text(100));
+    site->receive_ip(kLan, packet);
+    EXPECT_TRUE(site->punted().empty()) << "a policy that does not want it";
+    EXPECT_EQ(site->drops(Drop::kNoSa), 1u);
+
+    asking.acquire_tsc.store(0);
+    for (int i = 0; i < 20; i++)
+        site->receive_ip(kLan, packet);
+    const auto punts = site->punted();
+    ASSERT_EQ(punts.size(), 1u);
+    EXPECT_EQ(punts[0].why, worker::Punt::kAcquire);
+    EXPECT_EQ(punts[0].bytes, packet);
+    EXPECT_EQ(site->drops(Drop::kNoSa), 1u + 19) << "control counts the one it has";
+    EXPECT_EQ(site->sent(kWan).size(), 0u);
+
+    asking.acquire_tsc.store(0);  // as time does
+    site->receive_ip(kLan, packet);
+    EXPECT_EQ(site->punted().size(), 1u);
+}
+
 TEST(NatT, TellsKeepalivesRuntsAndStrangersApart)
 {
     const auto site = make_site({.number = 1});
