@@ -105,11 +105,11 @@ class Engine {
     base::Result<size_t> rekey(const Selection& selection, const Turn& turn);
 
     /// The data path's lifetimes: bytes, packets, sequence numbers.
-    void expired(uint32_t spi, model::Direction direction, Expiry expiry, const Turn& turn);
+    void expired(ChildSaId child, Expiry expiry, const Turn& turn);
     /// An InstallInbound or InstallOutbound could not be carried out: the child is deleted.
     void install_failed(ChildSaId child, const base::Error& why, const Turn& turn);
-    /// Authentic ESP of an inbound SA came from elsewhere (RFC 7296 section 2.23): a peer behind a NAT is followed.
-    void endpoint_changed(uint32_t spi, const Endpoint& remote, const Turn& turn);
+    /// Authentic ESP of a child came from elsewhere (RFC 7296 section 2.23): a peer behind a NAT is followed.
+    void endpoint_changed(ChildSaId child, const Endpoint& remote, const Turn& turn);
     /// Deletes everything, telling the peers, for a shutdown: run `receive` and `tick` until `stats().ike_sas` is 0 or
     /// patience ends.
     void terminate_all(const Turn& turn);

@@ -27,6 +27,9 @@ class Host {
     /// When the inbound SA last carried an authentic packet, in the clock of Turn::now_ns; 0: never, or no such SA.
     [[nodiscard]] virtual uint64_t last_inbound_ns(uint32_t spi) = 0;
 
+    /// The same for either direction of a child SA, for `inactivity`.
+    [[nodiscard]] virtual uint64_t last_use_ns(ChildSaId child) = 0;
+
     /// The address our packets to `remote` have, for connections that name none.
     virtual base::Result<net::IpAddress> source_address(const net::IpAddress& remote) = 0;
 
