@@ -93,6 +93,8 @@ int run(const Options& options)
             return fail(result.error());
         results.push_back(std::move(result).value());
         std::fputs(table_row(results.back()).c_str(), stdout);
+        if (options.stages)
+            std::fputs(stages_row(results.back()).c_str(), stdout);
         std::fflush(stdout);
     }
     if (options.json_file.empty())

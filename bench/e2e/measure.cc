@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "rig.h"
 #include "traffic.h"
+#include "window.h"
 
 namespace ipsecgw::bench {
 
@@ -22,15 +23,6 @@ namespace {
 
 constexpr uint32_t kWarmUpBursts = 4000;
 constexpr uint32_t kApartBursts = 2000;  // of a window of what is measured apart
-
-/// One worker's window.
-struct Window {
-    uint64_t cycles = 0;
-    uint64_t wall_cycles = 0;
-    uint64_t packets = 0;
-
-    [[nodiscard]] double per_packet() const { return static_cast<double>(cycles) / static_cast<double>(packets); }
-};
 
 /// One worker under load; runs on its lcore.
 class Driver {
@@ -81,33 +73,38 @@ class Driver {
     Window window()
     {
         const auto goal = static_cast<uint64_t>(effort_.window_ms * static_cast<double>(rte_get_tsc_hz()) / 1000);
-        Window all;
+        Window all(what_.burst);
+        Stages before = Stages::of(*worker_);
         const uint64_t begin = rte_rdtsc();
-        while (all.cycles < goal && !error_) {
-            all.cycles += turn();
-            all.packets += what_.burst;
+        while (all.cycles() < goal && !error_) {
+            all.add_turn(turn());
+            if (worker_->stages().packets() == before.packets)
+                continue;
+            const Stages now = Stages::of(*worker_);
+            all.add_timed(now.since(before));
+            before = now;
         }
-        all.wall_cycles = rte_rdtsc() - begin;
+        all.close(rte_rdtsc() - begin);
         return all;
     }
 
+    /// What is measured apart, with interruptions left out as in a window.
     void measure_apart()
     {
-        const auto per_packet = [this](uint64_t cycles) {
-            return static_cast<double>(cycles) / (double{kApartBursts} * what_.burst);
-        };
-        for (uint32_t window = 0; window < effort_.windows; window++) {
-            uint64_t port = 0, cipher = 0;
-            for (uint32_t i = 0; i < kApartBursts; i++) {
+        for (uint32_t i = 0; i < effort_.windows; i++) {
+            Window port(what_.burst), cipher(what_.burst);
+            for (uint32_t burst = 0; burst < kApartBursts; burst++) {
                 // A model port does the gateway's work inside these calls.
                 if (what_.kind == Kind::kSoftware && traffic_.feed(what_.burst)) {
-                    port += traffic_.pass_burst();
+                    port.add_turn(traffic_.pass_burst());
                     traffic_.drain();
-                    cipher += traffic_.cipher_burst();
+                    cipher.add_turn(traffic_.cipher_burst());
                 }
             }
-            port_.push_back(per_packet(port));
-            cipher_.push_back(per_packet(cipher));
+            port.close(0);
+            cipher.close(0);
+            port_.push_back(port.per_packet());
+            cipher_.push_back(cipher.per_packet());
         }
     }
 
@@ -164,39 +161,34 @@ Figure apart(const Drivers& drivers, const std::vector<double>& (Driver::*of)() 
 void summarize(const Drivers& drivers, uint32_t windows, Result& result)
 {
     const auto hz = static_cast<double>(rte_get_tsc_hz());
-    std::vector<double> cycles, rates, wall_rates;
+    const auto workers = static_cast<double>(drivers.size());
+    std::vector<double> cycles, own, rates, wall_rates;
+    Stages stages;
     for (uint32_t i = 0; i < windows; i++) {
-        double sum = 0, rate = 0, wall_rate = 0;
+        double sum = 0, own_sum = 0, rate = 0, wall_rate = 0;
         for (const auto& driver : drivers) {
             const Window& window = driver->windows()[i];
             sum += window.per_packet();
+            own_sum += window.own();
             rate += hz / window.per_packet();
-            wall_rate += hz * static_cast<double>(window.packets) / static_cast<double>(window.wall_cycles);
+            wall_rate += hz / window.wall_per_packet();
+            stages.add(window.stages());
+            result.interrupted_share += window.interrupted_share() / workers / windows;
         }
-        cycles.push_back(sum / static_cast<double>(drivers.size()));
+        cycles.push_back(sum / workers);
+        own.push_back(own_sum / workers);
         rates.push_back(rate / 1e6);
         wall_rates.push_back(wall_rate / 1e6);
     }
     result.gateway = Figure::of(cycles);
+    result.own = Figure::of(own);
+    for (size_t i = 0; i < result.stages.size(); i++)
+        result.stages[i] = stages.per_packet(static_cast<telemetry::Stage>(i));
     result.mpps = *std::max_element(rates.begin(), rates.end());
     result.wall_mpps = Figure::of(wall_rates).median;
 }
 
 }  // namespace
-
-Figure Figure::of(std::vector<double> values)
-{
-    if (values.empty())
-        return {};
-    std::sort(values.begin(), values.end());
-    const auto at = [&](double part) {
-        return values[static_cast<size_t>(part * static_cast<double>(values.size() - 1) + 0.5)];
-    };
-    Figure figure{values.front(), at(0.5), 0};
-    if (figure.median > 0)
-        figure.spread = (at(0.75) - at(0.25)) / figure.median;
-    return figure;
-}
 
 double Result::gbps() const
 {

@@ -196,6 +196,8 @@ Result<Options> parse_options(std::span<char*> words)
         std::string_view word = words[i];
         if (word == "--standard") {
             reading.standard = true;
+        } else if (word == "--stages") {
+            reading.options.stages = true;
         } else if (word == "--huge") {
             reading.options.huge_pages = true;
         } else if (word == "--help" || word == "-h") {
@@ -228,6 +230,7 @@ std::string usage()
            "  --kind software,inline-crypto,full-protocol         --engine auto|cpu-crypto|openssl\n"
            "  --standard                the cases of bench/README.md instead\n"
            "  --windows 11 --window-ms 20    windows a case, measured time of each\n"
+           "  --stages                  cycles by stage, too\n"
            "  --json FILE               results, machine and build\n"
            "  --lcores 0-1              EAL's: the first stays idle, workers take the others in order\n"
            "  --memory MB               of EAL; --huge: from huge pages\n"

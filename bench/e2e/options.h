@@ -18,6 +18,7 @@ struct Options {
     std::string pmd;         // the model port's driver; empty: the one of this build
     uint32_t memory_mb = 0;  // 0: by the cases
     bool huge_pages = false;
+    bool stages = false;  // a second line for each case: cycles by stage
     bool help = false;
 };
 

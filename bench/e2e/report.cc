@@ -30,7 +30,7 @@ std::string cpu_model()
 
 double rounded(double value)
 {
-    return std::round(value * 100) / 100;
+    return std::round(value * 1000) / 1000;
 }
 
 Json to_json(const Figure& figure)
@@ -55,8 +55,13 @@ Json to_json(const Result& result)
     json["cycles_per_packet"] = to_json(result.gateway);
     json["port_cycles_per_packet"] = to_json(result.port);
     json["cipher_cycles_per_packet"] = to_json(result.cipher);
+    json["own_cycles_per_packet"] = to_json(result.own);
+    for (size_t i = 0; i < result.stages.size(); i++)
+        json["stages"][std::string(telemetry::stage_name(static_cast<telemetry::Stage>(i)))] =
+            rounded(result.stages[i]);
     json["net_cycles_per_packet"] = rounded(result.net());
     json["cipher_share"] = rounded(result.cipher_share());
+    json["interrupted_share"] = rounded(result.interrupted_share);
     json["mpps"] = rounded(result.mpps);
     json["gbps"] = rounded(result.gbps());
     json["wall_mpps"] = rounded(result.wall_mpps);
@@ -67,16 +72,25 @@ Json to_json(const Result& result)
 
 std::string table_head()
 {
-    return base::format("%-52s %-12s %8s %8s %7s %8s %8s %7s %8s %8s\n", "CASE", "ENGINE", "CYCLES", "BEST", "SPREAD",
-                        "PORT", "CIPHER", "SHARE", "MPPS", "GBIT/S");
+    return base::format("%-48s %-12s %8s %8s %7s %7s %8s %6s %8s %8s %8s\n", "CASE", "ENGINE", "CYCLES", "BEST",
+                        "SPREAD", "PORT", "CIPHER", "SHARE", "OWN", "MPPS", "GBIT/S");
 }
 
 std::string table_row(const Result& result)
 {
-    return base::format("%-52s %-12s %8.1f %8.1f %6.1f%% %8.1f %8.1f %6.0f%% %8.2f %8.2f\n", result.what.name().c_str(),
-                        result.engine.c_str(), result.gateway.median, result.gateway.best, result.gateway.spread * 100,
-                        result.port.median, result.cipher.median, result.cipher_share() * 100, result.mpps,
-                        result.gbps());
+    return base::format("%-48s %-12s %8.1f %8.1f %6.1f%% %7.1f %8.1f %5.0f%% %8.1f %8.2f %8.2f\n",
+                        result.what.name().c_str(), result.engine.c_str(), result.gateway.median, result.gateway.best,
+                        result.gateway.spread * 100, result.port.best, result.cipher.best, result.cipher_share() * 100,
+                        result.own.best, result.mpps, result.gbps());
+}
+
+std::string stages_row(const Result& result)
+{
+    std::string text = "   ";
+    for (size_t i = 0; i < result.stages.size(); i++)
+        text += base::format(" %s %.1f", std::string(telemetry::stage_name(static_cast<telemetry::Stage>(i))).c_str(),
+                             result.stages[i]);
+    return text + "\n";
 }
 
 std::string to_json(std::span<const Result> results, const Effort& effort)

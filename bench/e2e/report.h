@@ -10,6 +10,8 @@ namespace ipsecgw::bench {
 
 std::string table_head();
 std::string table_row(const Result& result);
+/// Its cycles by stage.
+std::string stages_row(const Result& result);
 /// Machine, build and results.
 std::string to_json(std::span<const Result> results, const Effort& effort);
 
