@@ -173,11 +173,12 @@ bool same(const Identity& pattern, const Identity& candidate, Wildcards wildcard
     return pattern.data == candidate.data;
 }
 
-/// Whether `text` read without a prefix is `identity` again.
+/// Whether `text` read without a prefix is `identity` again. A distinguished name may come back with other string types:
+/// certificates have UTF8String where we write PrintableString, and they are the same name.
 bool reads_back(const Identity& identity, const std::string& text)
 {
     const auto again = Identity::parse(text);
-    return again && *again == identity;
+    return again && again->equals(identity);
 }
 
 }  // namespace

@@ -123,6 +123,7 @@ TEST(Identity, AUtf8AndAPrintableNameAreTheSame)
     utf8.data[11] = 0x0c;
     EXPECT_TRUE(is_well_formed(utf8));
     EXPECT_TRUE(utf8.matches(id("CN=moon")) && id("CN=moon").matches(utf8));
+    EXPECT_EQ(utf8.to_string(), "CN=moon");
     utf8.data[11] = 0x03;  // a BIT STRING is no text
     EXPECT_FALSE(utf8.matches(id("CN=moon")));
     EXPECT_EQ(utf8.to_string(), "asn1dn:#300f310d300b060355040303046d6f6f6e");
