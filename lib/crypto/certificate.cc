@@ -197,6 +197,14 @@ bool Certificate::has_subject(std::span<const uint8_t> name_der) const
     return same;
 }
 
+bool Certificate::is_issued_by(const Certificate& issuer) const
+{
+    const bool issued = X509_check_issued(issuer.native(), native()) == X509_V_OK &&
+                        X509_verify(native(), X509_get0_pubkey(issuer.native())) == 1;
+    ERR_clear_error();
+    return issued;
+}
+
 base::Result<void> Certificate::allows_ike() const
 {
     const uint32_t usage = X509_get_key_usage(native());  // all ones when the extension is not there

@@ -54,6 +54,9 @@ class Certificate {
     /// Subject and issuer are one: a root, or a certificate that nobody vouches for.
     [[nodiscard]] bool is_self_issued() const noexcept { return contents_->self_issued; }
 
+    /// `issuer` signed this certificate, by names, key identifiers and signature. Says nothing about trust.
+    [[nodiscard]] bool is_issued_by(const Certificate& issuer) const;
+
     /// Its key usage lets it sign AUTH payloads: keyUsage, if there, has digitalSignature or nonRepudiation (RFC 4945
     /// section 5.1.3.2), extendedKeyUsage, if there, has ipsecIKE or any (section 5.1.3.12). kPermissionDenied says
     /// which.

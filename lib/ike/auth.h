@@ -72,8 +72,7 @@ enum class Asked : uint8_t { kNo, kYes };
 /// CERT payloads to send before AUTH, our own certificate first, then the CAs between it and the root. None with a PSK,
 /// or when `send_cert` says so.
 std::vector<CertificateData> certificates_to_send(const Credentials& credentials,
-                                                  const model::IkeConnection& connection, const model::Identity& own,
-                                                  Asked asked);
+                                                  const model::IkeConnection& connection, Asked asked);
 
 /// CERTREQ payloads to send: the CAs we accept on this connection. None where the peer uses a PSK or pinned
 /// certificates.

@@ -53,6 +53,9 @@ TEST(Certificate, TellsWhatIsInIt)
     EXPECT_EQ(moon.names()[1].type, NameType::kEmail);
     EXPECT_EQ(moon.names()[2].data, test::hex("c0000201"));
     EXPECT_EQ(moon.names()[3].data.size(), 16u);
+    EXPECT_TRUE(moon.is_issued_by(read(ca)));
+    EXPECT_FALSE(moon.is_issued_by(read(Issued::make_ca("C=CH/O=Example/CN=Example Root")))) << "another key";
+    EXPECT_FALSE(read(ca).is_issued_by(moon));
     EXPECT_TRUE(moon == moon);
     EXPECT_FALSE(moon == read(ca));
 }
