@@ -185,7 +185,8 @@ class ControlPlane {
     /// counted drop and ends are logged. Replaces the listeners of before.
     void set_listeners(Listeners listeners);
     /// Sends a datagram from one of our addresses: routed, its next hop resolved, in IP fragments where the link is
-    /// narrower. It may still be dropped, and counted, like any packet. kInvalidArgument, kNotFound (no route).
+    /// narrower. It may still be dropped, and counted, like any packet. kInvalidArgument, kNotFound (no route),
+    /// kResourceExhausted (too much waits to be sent: try again in a millisecond).
     base::Result<void> send(const Datagram& datagram);
     /// The address of ours to talk to `remote` from; none: no route, or no address of that family on its port.
     [[nodiscard]] std::optional<net::IpAddress> source_towards(const net::IpAddress& remote) const;

@@ -166,6 +166,9 @@ base::Result<void> Datagrams::send(const Datagram& datagram, UdpChecksum checksu
     const size_t mtu = data_.ports[hop->port].mtu;
     const bool fits = header + udp.size() <= mtu;
     const size_t room = fits ? udp.size() : (mtu - header - (is_v4 ? 0 : kFragmentHeaderBytes)) & ~size_t{7};
+    if (transmitter_.room(hop->port) < (udp.size() + room - 1) / room)
+        return Error{ErrorCode::kResourceExhausted,
+                     base::format("the way out of port %s is full", data_.ports[hop->port].name.c_str()), ""};
     identification_++;
     for (size_t offset = 0; offset < udp.size(); offset += room) {
         const size_t bytes = std::min(room, udp.size() - offset);

@@ -36,7 +36,8 @@ class Datagrams {
 
     /// Routed like any packet, its next hop resolved, fragmented where the link is narrower (RFC 791, RFC 8200
     /// section 4.5). The SPD has no say: IKE and keepalives bypass it (RFC 4301 section 4.4.1). What cannot leave is a
-    /// counted drop and, where the caller can do something about it, an error: kInvalidArgument, kNotFound (no route).
+    /// counted drop and, where the caller can do something about it, an error: kInvalidArgument, kNotFound (no route),
+    /// kResourceExhausted (too much waits to be sent: nothing is counted, try again soon).
     base::Result<void> send(const Datagram& datagram, UdpChecksum checksum, uint64_t now_ns);
 
     /// The address to send from towards `remote`: of the port its route leads to, on the next hop's link if possible.

@@ -25,7 +25,7 @@ class Installer {
         const worker::DataPlane& data;
         sa::Sad& sad;
         sa::Spd& spd;
-        offload::Provider* provider;         // may be null
+        offload::Provider* provider;        // may be null
         const offload::Steering* steering;  // may be null
         dpdk::Reclaimer& reclaimer;
         esp::Engines& engines;

@@ -47,8 +47,8 @@ struct SaRecord {
     sa::OffloadKind kind = sa::OffloadKind::kSoftware;
     std::string offload_reason;
     std::shared_ptr<offload::Installed> installed;  // what a port holds of it; null: nothing
-    std::string steering;         // inbound: how packets find the owner
-    dpdk::FlowRule steering_rule;  // of a software SA
+    std::string steering;                           // inbound: how packets find the owner
+    dpdk::FlowRule steering_rule;                   // of a software SA
     uint64_t installed_ns = 0;
 
     // Lifetimes'.

@@ -38,6 +38,8 @@ class Transmitter {
     [[nodiscard]] rte_mbuf* make(std::span<const uint8_t> bytes);
     /// A complete Ethernet frame. Takes `frame` over in every case.
     void send_frame(uint16_t port, rte_mbuf* frame);
+    /// Frames that send_frame() would still take for this port.
+    [[nodiscard]] uint32_t room(uint16_t port) const { return workers_[port % workers_.size()]->inject_room(); }
     /// An IP packet whose next hop is known by now. Takes `packet` over in every case.
     void send_ip(uint16_t port, const net::MacAddress& next_hop, rte_mbuf* packet);
 

@@ -183,6 +183,11 @@ bool Worker::inject(rte_mbuf* frame) noexcept
     return rte_ring_enqueue(context_->injected->get(), frame) == 0;
 }
 
+uint32_t Worker::inject_room() const noexcept
+{
+    return rte_ring_free_count(context_->injected->get());
+}
+
 uint16_t Worker::index() const noexcept
 {
     return context_->index;

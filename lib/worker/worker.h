@@ -60,6 +60,8 @@ class Worker {
 
     /// A complete Ethernet frame to transmit on PacketInfo::out_port. False when the ring is full; the caller keeps it.
     bool inject(rte_mbuf* frame) noexcept;
+    /// Frames that inject() would still take.
+    [[nodiscard]] uint32_t inject_room() const noexcept;
 
     [[nodiscard]] uint16_t index() const noexcept;
     [[nodiscard]] const WorkerCounters& counters() const noexcept;
