@@ -285,7 +285,7 @@ base::Result<void> Gateway::launch_workers()
 
 base::Result<void> Gateway::listen(const std::string& socket)
 {
-    source_ = std::make_unique<cli::ControlSource>(*control_);
+    source_ = std::make_unique<cli::ControlSource>(*control_, nullptr);
     server_ = GW_TRY(cli::Server::create(*loop_, *source_, {.path = socket}));
     base::log(LogLevel::kInfo, "control socket %s", socket.c_str());
     return {};

@@ -25,6 +25,8 @@ Connection::~Connection() { close(fd_); }
 
 uint32_t Connection::interest() const noexcept
 {
+    if (waits())
+        return 0;
     if (is_busy() || in_.find('\n') != std::string::npos)
         return EPOLLOUT;
     return EPOLLIN;
@@ -116,6 +118,13 @@ void Connection::handle(std::string_view line)
 
 void Connection::make_page()
 {
+    if (reply_->waits())
+        return;
+    if (reply_->outcome && reply_->outcome->error) {
+        refuse(*reply_->outcome->error);
+        reply_.reset();
+        return;
+    }
     std::vector<Json> page;
     const bool more = reply_->next(page);
     for (auto& row : page) {

@@ -15,5 +15,6 @@ std::vector<RouteStatus> ControlSource::list_routes() const { return plane_.list
 std::vector<NeighbourRow> ControlSource::list_neighbours() const { return plane_.list_neighbours(); }
 std::vector<DropCount> ControlSource::drops() const { return plane_.drops(); }
 Stats ControlSource::stats() const { return plane_.stats(); }
+IkeSource* ControlSource::ike() const { return ike_; }
 
 }  // namespace ipsecgw::cli

@@ -5,10 +5,10 @@
 
 namespace ipsecgw::cli {
 
-/// `plane` outlives it.
+/// `plane` and `ike`, which may be null, outlive it.
 class ControlSource final : public Source {
  public:
-    explicit ControlSource(const control::ControlPlane& plane) : plane_(plane) {}
+    ControlSource(const control::ControlPlane& plane, IkeSource* ike) : plane_(plane), ike_(ike) {}
 
     [[nodiscard]] std::vector<control::SaStatus> list_sas(std::string_view after, size_t limit) const override;
     [[nodiscard]] std::vector<control::SaStatus> find_sas(uint32_t spi) const override;
@@ -18,9 +18,11 @@ class ControlSource final : public Source {
     [[nodiscard]] std::vector<control::NeighbourRow> list_neighbours() const override;
     [[nodiscard]] std::vector<control::DropCount> drops() const override;
     [[nodiscard]] control::Stats stats() const override;
+    [[nodiscard]] IkeSource* ike() const override;
 
  private:
     const control::ControlPlane& plane_;
+    IkeSource* ike_;
 };
 
 }  // namespace ipsecgw::cli

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/columns_internal.h"
 
 namespace ipsecgw::cli {
 
@@ -23,27 +24,6 @@ using esp::EngineInfo;
 
 namespace {
 
-/// A field and where its value comes from.
-template <class Row>
-struct Column {
-    std::string_view name;
-    std::string_view header;
-    Unit unit;
-    Shown shown;
-    Json (*get)(const Row&);
-    std::string_view reason = {};                   // see Field::reason
-    std::vector<Field> (*fields)() = nullptr;       // of kRows
-};
-
-template <class T>
-Json optional(const std::optional<T>& value)
-{
-    return value ? Json(*value) : Json(nullptr);
-}
-
-/// Empty text is none.
-Json text(std::string_view value) { return value.empty() ? Json(nullptr) : Json(value); }
-
 Json drops_by_reason(const std::vector<DropCount>& drops)
 {
     Json out = Json::object();
@@ -59,18 +39,6 @@ uint64_t total(const std::vector<DropCount>& drops)
         packets += drop.packets;
     return packets;
 }
-
-template <class Row>
-Json array(const std::vector<Row>& rows)
-{
-    Json out = Json::array();
-    for (const auto& row : rows)
-        out.push_back(to_json(row));
-    return out;
-}
-
-using enum Unit;
-using enum Shown;
 
 constexpr Column<SaStatus> kSaColumns[] = {
     {"spi", "SPI", kText, kBoth, [](const SaStatus& r) { return Json(base::format("0x%08x", r.spi)); }},
@@ -223,27 +191,6 @@ static_assert(std::size(kStageColumns) == telemetry::kStageCount + 4, "a column 
 constexpr Column<StageTable> kStageTableColumns[] = {
     {"stages", "STAGES", kRows, kBoth, [](const StageTable& r) { return array(r.stages); }, {}, fields_of<StageStatus>},
 };
-
-template <class Row>
-std::vector<Field> fields(std::span<const Column<Row>> columns)
-{
-    std::vector<Field> out;
-    for (const auto& column : columns)
-        out.push_back({std::string(column.name), std::string(column.header), column.unit, column.shown,
-                       std::string(column.reason), column.fields != nullptr ? column.fields() : std::vector<Field>{}});
-    return out;
-}
-
-template <class Row>
-Json values(std::span<const Column<Row>> columns, const Row& row)
-{
-    // Names are known to differ: the members are appended without the search that Json's own insertion makes.
-    Json::object_t members;
-    members.reserve(columns.size());
-    for (const auto& column : columns)
-        members.emplace_back(std::string(column.name), column.get(row));
-    return Json(std::move(members));
-}
 
 }  // namespace
 

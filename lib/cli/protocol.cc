@@ -24,6 +24,13 @@ constexpr Argument kDropsArguments[] = {
 
 constexpr Argument kStatsArguments[] = {{"stages", Argument::Kind::kFlag, "[--stages]",
                                          "where workers spend their time: cycles per packet of each stage"}};
+constexpr Argument kIkeShowArguments[] = {
+    {"sa", Argument::Kind::kPosition, "[NAME|[ID]]", "only IKE SAs of this connection or with this number, in detail"}};
+constexpr Argument kInitiateArguments[] = {
+    {"name", Argument::Kind::kPosition, "NAME", "a connection, or CONNECTION/CHILD; waits until it is up or has failed"}};
+constexpr Argument kIkeArguments[] = {
+    {"name", Argument::Kind::kPosition, "NAME",
+     "a connection, CONNECTION/CHILD, the number of an IKE SA: [3], or of a child SA: {5}"}};
 
 constexpr Command kCommands[] = {
     {"sa show", Command::Shape::kList, "security associations with their counters", kSaArguments},
@@ -33,6 +40,10 @@ constexpr Command kCommands[] = {
     {"neigh show", Command::Shape::kList, "neighbours: who answers for which next hop", {}},
     {"drops", Command::Shape::kList, "packets dropped, by reason", kDropsArguments},
     {"stats", Command::Shape::kOne, "version, uptime, workers, engines, memory", kStatsArguments},
+    {"ike show", Command::Shape::kList, "IKE SAs; with a name or number, their children too", kIkeShowArguments},
+    {"ike initiate", Command::Shape::kOne, "bring a connection or one of its children up", kInitiateArguments},
+    {"ike rekey", Command::Shape::kOne, "renew the keys of IKE SAs or of child SAs", kIkeArguments},
+    {"ike terminate", Command::Shape::kOne, "delete IKE SAs or child SAs, telling the peer", kIkeArguments},
 };
 
 template <class T>

@@ -31,6 +31,7 @@ namespace {
 
 constexpr int kBacklog = 16;
 constexpr int kAcceptsPerTurn = 8;
+constexpr uint64_t kLookNs = 20'000'000;  // between two looks of a client whose answer is not known yet
 constexpr mode_t kSocketMode = 0660;
 constexpr mode_t kDirectoryMode = 0755;
 
@@ -238,6 +239,12 @@ void Server::on_client(int fd, uint32_t events)
     }
     if (next == Connection::Next::kClose)
         return close_client(fd);
+    // Who ends the wait knows nothing of clients: they look.
+    if (client.connection->waits())
+        loop_.arm(base::monotonic_ns() + kLookNs, [this, fd, alive = std::weak_ptr(alive_)] {
+            if (alive.lock())
+                on_client(fd, 0);
+        });
     const uint32_t interest = client.connection->interest();
     if (interest == client.interest)
         return;

@@ -54,6 +54,7 @@ class Server {
     uint64_t device_ = 0, inode_ = 0;  // of our socket, so that only ours is unlinked
     uint64_t sweep_timer_ = 0, pause_timer_ = 0;  // 0: not armed
     std::map<int, Client> clients_;
+    std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for timers that may outlive it
 };
 
 }  // namespace ipsecgw::cli

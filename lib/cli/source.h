@@ -2,12 +2,34 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "control/control_plane.h"
+#include "ike/engine.h"
 
 namespace ipsecgw::cli {
+
+/// The IKE daemon (daemon_source.h), or a test's data.
+/// Threads: the control thread.
+class IkeSource {
+ public:
+    virtual ~IkeSource() = default;
+
+    /// IKE SAs with ids greater than `after`, in order, at most `limit`.
+    [[nodiscard]] virtual std::vector<ike::IkeStatus> list(ike::IkeSaId after, size_t limit) const = 0;
+    /// What an SA of a child has carried; none: it is not there.
+    [[nodiscard]] virtual std::optional<control::SaUse> use(std::string_view sa) const = 0;
+    /// An empty `child`: all of the connection's. `done` is told the reason why not, or nothing; not after an error.
+    virtual base::Result<void> initiate(const std::string& connection, const std::string& child,
+                                        std::function<void(const std::string& failure)> done) = 0;
+    virtual base::Result<size_t> terminate(const ike::Selection& selection) = 0;
+    virtual base::Result<size_t> rekey(const ike::Selection& selection) = 0;
+};
 
 /// The control plane (control_source.h), or a test's data.
 /// Threads: the control thread.
@@ -24,6 +46,8 @@ class Source {
     [[nodiscard]] virtual std::vector<control::NeighbourRow> list_neighbours() const = 0;
     [[nodiscard]] virtual std::vector<control::DropCount> drops() const = 0;
     [[nodiscard]] virtual control::Stats stats() const = 0;
+    /// Null: no IKE daemon runs.
+    [[nodiscard]] virtual IkeSource* ike() const = 0;
 };
 
 }  // namespace ipsecgw::cli

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/ike_verbs_internal.h"
 #include "cli/listings.h"
 
 namespace ipsecgw::cli {
@@ -111,7 +112,8 @@ struct Verb {
 };
 constexpr Verb kVerbs[] = {{"sa show", sa_show},       {"policy show", policy_show}, {"port show", port_show},
                            {"route show", route_show}, {"neigh show", neigh_show},   {"drops", drops},
-                           {"stats", stats}};
+                           {"stats", stats},         {"ike show", ike_show},       {"ike initiate", ike_initiate},
+                           {"ike rekey", ike_rekey}, {"ike terminate", ike_terminate}};
 
 Result<void> check(const Command& command, const Json& args)
 {

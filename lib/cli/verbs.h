@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -19,6 +21,14 @@ struct Reply {
     std::vector<Field> fields;
     /// Appends the next page, at most kPageRows; false: that was the last.
     std::function<bool(std::vector<Json>& page)> next;
+    /// Of an answer that has to wait for something; null: it has not. Shared with who ends it.
+    struct Outcome {
+        bool is_known = false;
+        std::optional<base::Error> error;  // instead of rows
+    };
+    std::shared_ptr<const Outcome> outcome = nullptr;
+
+    [[nodiscard]] bool waits() const noexcept { return outcome != nullptr && !outcome->is_known; }
 };
 
 /// `args` is the request's object, or null. An unknown command, argument or value is kInvalidArgument; nothing of that name or

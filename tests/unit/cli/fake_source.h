@@ -58,9 +58,87 @@ inline control::SaStatus outbound_sa()
     return sa;
 }
 
+inline ike::IkeStatus ike_sa()
+{
+    ike::IkeStatus sa;
+    sa.id = 3;
+    sa.connection = "east";
+    sa.state = ike::IkeState::kEstablished;
+    sa.role = ike::Role::kInitiator;
+    sa.spi_i = 0x0123456789abcdef;
+    sa.spi_r = 0xfedcba9876543210;
+    sa.local = {ip("192.0.2.1"), 4500};
+    sa.remote = {ip("198.51.100.7"), 4500};
+    sa.local_id = "a.example";
+    sa.remote_id = "b.example";
+    sa.nat_remote = true;
+    sa.suite = "aes128-sha256-prfsha256-x25519";
+    sa.established_seconds = 1'140;
+    sa.rekey_seconds = 12'000;
+    ike::ChildStatus child;
+    child.id = 5;
+    child.name = "net";
+    child.udp_encapsulation = true;
+    child.spi_in = 0xc1f00a21;
+    child.spi_out = 0x7702be10;
+    child.sa_in = "east-in";
+    child.sa_out = "east-out";
+    child.suite = "aes128gcm16-x25519";
+    child.local_ts = {"10.1.0.0/16"};
+    child.remote_ts = {"10.2.0.0/16", "10.3.0.0/16"};
+    child.installed_seconds = 1'140;
+    child.rekey_seconds = 2'000;
+    child.life_seconds = 2'460;
+    sa.children = {child};
+    return sa;
+}
+
+class FakeIke final : public IkeSource {
+ public:
+    std::vector<ike::IkeStatus> sas = {ike_sa()};
+    std::function<void(const std::string&)> done;  // of the last initiate()
+    std::vector<std::string> asked;
+
+    [[nodiscard]] std::vector<ike::IkeStatus> list(ike::IkeSaId after, size_t limit) const override
+    {
+        std::vector<ike::IkeStatus> rows;
+        for (const auto& sa : sas)
+            if (sa.id > after && rows.size() < limit)
+                rows.push_back(sa);
+        return rows;
+    }
+    [[nodiscard]] std::optional<control::SaUse> use(std::string_view sa) const override
+    {
+        if (sa == "east-in")
+            return control::SaUse{1'882'211, 2'710'000'000, 0, true};
+        return std::nullopt;
+    }
+    base::Result<void> initiate(const std::string& connection, const std::string& child,
+                                std::function<void(const std::string& failure)> when_done) override
+    {
+        if (connection != "east")
+            return base::Error{base::ErrorCode::kNotFound, "no connection is named \"" + connection + "\"", ""};
+        asked.push_back("initiate " + connection + " " + child);
+        done = std::move(when_done);
+        return {};
+    }
+    base::Result<size_t> terminate(const ike::Selection& selection) override { return note("terminate", selection); }
+    base::Result<size_t> rekey(const ike::Selection& selection) override { return note("rekey", selection); }
+
+ private:
+    base::Result<size_t> note(const std::string& verb, const ike::Selection& selection)
+    {
+        asked.push_back(verb + " " + selection.connection.value_or("-") + " " + selection.child.value_or("-") + " " +
+                        std::to_string(selection.ike_sa.value_or(0)) + " " + std::to_string(selection.child_sa.value_or(0)));
+        return size_t{1};
+    }
+};
+
 class FakeSource final : public Source {
  public:
     std::vector<control::SaStatus> sas = {inbound_sa(), outbound_sa()};
+    mutable FakeIke fake_ike;
+    [[nodiscard]] IkeSource* ike() const override { return &fake_ike; }
     size_t generated = 0;  // this many more, made when asked for: "gen-000000000" and up
     mutable size_t pages = 0;
 

@@ -3,8 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "gwctl/render.h"
-#include "gwctl/run.h"
-#include "unit/cli/loop_fixture.h"
+#include "unit/cli/gwctl_fixture.h"
 
 namespace ipsecgw::gwctl {
 namespace {
@@ -49,45 +48,6 @@ TEST(Human, WrongTypesAreShownAsTheyAre)
                                        cli::Json::object({{"k", "v"}})})
             EXPECT_FALSE(human({"a", "A", unit, cli::Shown::kBoth, "", {}}, {{"a", value}}).empty());
 }
-
-struct Gwctl : cli::ServerTest {
-    struct Result {
-        Exit exit;
-        std::string out, errors;
-    };
-    static std::string take(std::FILE* file)
-    {
-        std::string text(static_cast<size_t>(ftell(file)), '\0');
-        rewind(file);
-        text.resize(fread(text.data(), 1, text.size(), file));
-        fclose(file);
-        return text;
-    }
-    Result gwctl(std::string_view line) const
-    {
-        std::vector<std::string_view> words;
-        if (!line.empty())
-            words = base::split(line, ' ');
-        std::FILE* out = tmpfile();
-        std::FILE* errors = tmpfile();
-        const auto invocation = parse(words, path);
-        auto exit = Exit::kUsage;
-        if (invocation)
-            exit = run(*invocation, out, errors);
-        else
-            print(invocation.error(), errors);
-        return {exit, take(out), take(errors)};
-    }
-    std::string shown(std::string_view line)
-    {
-        if (!server)
-            start();
-        const auto result = gwctl(line);
-        EXPECT_EQ(result.exit, Exit::kOk) << result.errors;
-        EXPECT_EQ(result.errors, "");
-        return "\n" + result.out;
-    }
-};
 
 TEST_F(Gwctl, SaShow)
 {
@@ -239,7 +199,7 @@ TEST_F(Gwctl, ExitStatusTells)
              {"stats --socket", "gwctl: --socket wants a path (write --socket PATH)\n"},
              {"help nothing-like-it",
               "gwctl: there is no command \"nothing-like-it\" (commands: sa show, policy show, port show, route show, "
-              "neigh show, drops, stats)\n"}}) {
+              "neigh show, drops, stats, ike show, ike initiate, ike rekey, ike terminate)\n"}}) {
         const auto usage = gwctl(line);
         EXPECT_EQ(usage.exit, Exit::kUsage) << line;
         EXPECT_EQ(usage.errors, errors);
