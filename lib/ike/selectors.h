@@ -7,22 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "ike/selector.h"
 #include "model/ike_connection.h"
 #include "model/policy.h"
 #include "net/address.h"
 
 namespace ipsecgw::ike {
-
-/// TS_IPV4_ADDR_RANGE or TS_IPV6_ADDR_RANGE (section 3.13.1). Both addresses are of one family and first <= last.
-struct Selector {
-    uint8_t protocol = 0;  // 0 is any
-    net::PortRange ports;
-    net::IpAddress first;
-    net::IpAddress last;
-
-    bool operator==(const Selector&) const = default;
-};
-using Selectors = std::vector<Selector>;
 
 /// More than these in one payload are left out of the answer, so that no peer fills the policy table.
 inline constexpr size_t kMaxSelectors = 32;

@@ -100,8 +100,8 @@ base::Result<std::vector<Proposal>> parse_ike_proposals(std::string_view text);
 base::Result<std::vector<Proposal>> parse_esp_proposals(std::string_view text);
 
 /// strongSwan's defaults as far as RFC 8247 and RFC 8221 recommend them: AEADs first, then AES-CBC with HMAC-SHA-2.
-std::vector<Proposal> default_ike_proposals();
-std::vector<Proposal> default_esp_proposals();
+const std::vector<Proposal>& default_ike_proposals();
+const std::vector<Proposal>& default_esp_proposals();
 
 /// IANA numbers <-> algorithms. Nothing for a number we have no algorithm for, a key length it does not have, or one it may not have.
 [[nodiscard]] Transform to_transform(Encryption encryption, uint16_t key_bits) noexcept;

@@ -236,19 +236,22 @@ Result<std::vector<Proposal>> parse_esp_proposals(std::string_view text)
     return parse(ProtocolId::kEsp, text);
 }
 
-std::vector<Proposal> default_ike_proposals()
+const std::vector<Proposal>& default_ike_proposals()
 {
-    return must_parse(ProtocolId::kIke,
-                      {"aes128gcm16-aes192gcm16-aes256gcm16-chacha20poly1305-aes128gcm12-aes192gcm12-aes256gcm12-"
-                       "prfsha256-prfsha384-prfsha512-x25519-ecp256-ecp384-ecp521-x448-modp3072-modp4096-modp2048",
-                       "aes128-aes192-aes256-aes128ctr-aes192ctr-aes256ctr-sha256-sha384-sha512-"
-                       "x25519-ecp256-ecp384-ecp521-x448-modp3072-modp4096-modp2048"});
+    static const std::vector<Proposal> proposals = must_parse(
+        ProtocolId::kIke, {"aes128gcm16-aes192gcm16-aes256gcm16-chacha20poly1305-aes128gcm12-aes192gcm12-aes256gcm12-"
+                           "prfsha256-prfsha384-prfsha512-x25519-ecp256-ecp384-ecp521-x448-modp3072-modp4096-modp2048",
+                           "aes128-aes192-aes256-aes128ctr-aes192ctr-aes256ctr-sha256-sha384-sha512-"
+                           "x25519-ecp256-ecp384-ecp521-x448-modp3072-modp4096-modp2048"});
+    return proposals;
 }
 
-std::vector<Proposal> default_esp_proposals()
+const std::vector<Proposal>& default_esp_proposals()
 {
-    return must_parse(ProtocolId::kEsp, {"aes128gcm16-aes192gcm16-aes256gcm16-chacha20poly1305-esn-noesn",
-                                         "aes128-aes192-aes256-sha256-sha384-sha512-esn-noesn"});
+    static const std::vector<Proposal> proposals =
+        must_parse(ProtocolId::kEsp, {"aes128gcm16-aes192gcm16-aes256gcm16-chacha20poly1305-esn-noesn",
+                                      "aes128-aes192-aes256-sha256-sha384-sha512-esn-noesn"});
+    return proposals;
 }
 
 }  // namespace ipsecgw::model
