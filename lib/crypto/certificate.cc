@@ -236,17 +236,13 @@ base::Result<RevocationList> RevocationList::parse(std::span<const uint8_t> byte
     const uint8_t* at = bytes.data();
     std::shared_ptr<X509_CRL> native(d2i_X509_CRL(nullptr, &at, static_cast<long>(bytes.size())), X509_CRL_free);
     ERR_clear_error();
-    if (native == nullptr || at != bytes.data() + bytes.size())
+    const auto* next = native == nullptr ? nullptr : X509_CRL_get0_nextUpdate(native.get());  // may be left out
+    if (native == nullptr || at != bytes.data() + bytes.size() || !seconds_of(X509_CRL_get0_lastUpdate(native.get())) ||
+        (next != nullptr && !seconds_of(next)))
         return Error{ErrorCode::kInvalidArgument, "not a certificate revocation list that OpenSSL can read",
                      "openssl crl -in FILE -noout -text tells more"};
     auto issuer = name_text(X509_CRL_get_issuer(native.get()));
     return RevocationList(std::move(native), std::move(issuer));
-}
-
-bool RevocationList::replaces(const RevocationList& other) const noexcept
-{
-    return X509_NAME_cmp(X509_CRL_get_issuer(native()), X509_CRL_get_issuer(other.native())) == 0 &&
-           ASN1_TIME_compare(X509_CRL_get0_lastUpdate(native()), X509_CRL_get0_lastUpdate(other.native())) >= 0;
 }
 
 std::string utc_text(int64_t unix_seconds)

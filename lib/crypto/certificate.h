@@ -97,8 +97,6 @@ class RevocationList {
     static base::Result<RevocationList> parse(std::span<const uint8_t> bytes);
 
     [[nodiscard]] const std::string& issuer() const noexcept { return issuer_; }
-    /// Same issuer, issued at the same time or later: takes the place of `other`.
-    [[nodiscard]] bool replaces(const RevocationList& other) const noexcept;
 
     /// OpenSSL's object, for this library. Not null.
     [[nodiscard]] X509_crl_st* native() const noexcept { return native_.get(); }

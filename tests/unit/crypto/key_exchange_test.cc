@@ -107,7 +107,8 @@ TEST(KeyExchange, PadsValuesAndSecrets)
 TEST(KeyExchange, RefusesWrongLengths)
 {
     for (const uint16_t method : kAll) {
-        const auto value = make(method).public_value();
+        const auto pair = make(method);
+        const auto value = pair.public_value();
         std::vector<uint8_t> bytes(value.begin(), value.end());
         bytes.push_back(0);
         expect_refused(method, bytes, "bytes, not");
@@ -136,7 +137,8 @@ TEST(KeyExchange, RefusesModpValuesOutOfRange)
 TEST(KeyExchange, RefusesPointsOffTheCurve)
 {
     for (const uint16_t method : std::initializer_list<uint16_t>{19, 20, 21}) {
-        const auto value = make(method).public_value();
+        const auto pair = make(method);
+        const auto value = pair.public_value();
         std::vector<uint8_t> point(value.begin(), value.end());
         point.back() ^= 1;
         expect_refused(method, point, "not a point of the curve");
