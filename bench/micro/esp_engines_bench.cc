@@ -20,6 +20,7 @@
 #include "esp/engine_cpu_crypto_internal.h"
 #include "esp/engine_mixed_internal.h"
 #include "esp/engine_openssl_internal.h"
+#include "esp/engine_vaes_gcm_internal.h"
 
 namespace {
 
@@ -172,6 +173,9 @@ int main(int argc, char** argv)
         devices.push_back(std::move(opened).value());
         engines.push_back({name, [device](const esp::KeyRequest& request) { return device->make_context(request); }});
     }
+    if (esp::vaes_gcm_is_supported())
+        engines.push_back({esp::kVaesGcmName,
+                           [](const esp::KeyRequest& request) { return esp::make_vaes_gcm_context(request, -1); }});
     engines.push_back({esp::kOpensslName, esp::make_openssl_context});
     if (const auto many = std::find_if(engines.begin(), engines.end(),
                                        [](const Engine& engine) { return engine.name == esp::kAesniMbName; });

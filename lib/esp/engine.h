@@ -16,7 +16,7 @@ namespace ipsecgw::esp {
 
 /// One engine as the start log and listings show it.
 struct EngineInfo {
-    std::string name;  // "aesni_gcm", "aesni_mb", "openssl"; a context may name two: "aesni_mb+openssl"
+    std::string name;  // "vaes_gcm", "aesni_gcm", "aesni_mb", "openssl"; a context may name two: "aesni_mb+openssl"
     bool usable;
     std::string reason;  // why not, or the device behind it
 };

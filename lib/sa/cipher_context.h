@@ -37,7 +37,7 @@ struct CipherContext {
     BurstFunction open = nullptr;
     /// Wipes the key and frees.
     void (*destroy)(CipherContext*) noexcept = nullptr;
-    /// Static string for listings: "aesni_gcm", "aesni_mb", "openssl", "aesni_mb+openssl".
+    /// Static string for listings: "vaes_gcm", "aesni_gcm", "aesni_mb", "openssl", "aesni_mb+openssl".
     const char* engine = nullptr;
     /// Several threads may run bursts at the same time. Never so for an AES-CBC context that seals: it owns a source of
     /// IVs.

@@ -34,10 +34,19 @@ std::vector<uint8_t> random_text(const EspSuite& suite, Random& random, uint32_t
     return random.bytes((random.below(limit / align) + 1) * align);
 }
 
+EngineInfo info_of(const Engines& of, std::string_view name)
+{
+    for (auto& engine : of.list())
+        if (engine.name == name)
+            return engine;
+    ADD_FAILURE() << "no engine " << name;
+    return {};
+}
+
 TEST(Engines, ListsEachAndOpensslDoesAll)
 {
     const auto list = engines().list();
-    ASSERT_EQ(list.size(), 3u);
+    ASSERT_EQ(list.size(), 4u);
     for (const auto& engine : list)
         std::printf("  %-10s %-8s %s\n", engine.name.c_str(), engine.usable ? "usable" : "absent",
                     engine.reason.c_str());
@@ -200,7 +209,7 @@ TEST(Engines, TwoLiveInOneProcess)
     second->reset();
     auto third = Engines::create({.max_sas = 4});
     ASSERT_TRUE(third);
-    EXPECT_EQ((*third)->list()[0].reason, other[0].reason) << "the name is free again";
+    EXPECT_EQ(info_of(**third, "aesni_gcm").reason, other[1].reason) << "the name is free again";
 }
 
 TEST(Engines, TakesADeviceThatEalMade)
@@ -211,7 +220,8 @@ TEST(Engines, TakesADeviceThatEalMade)
     for (int round = 0; round < 2; round++) {
         auto taking = Engines::create({.max_sas = 4});
         ASSERT_TRUE(taking);
-        EXPECT_THAT((*taking)->list()[0].reason, HasSubstr("device crypto_aesni_gcm7,")) << "and again when it is free";
+        EXPECT_THAT(info_of(**taking, "aesni_gcm").reason, HasSubstr("device crypto_aesni_gcm7,"))
+            << "and again when it is free";
     }
     EXPECT_GE(rte_cryptodev_get_dev_id("crypto_aesni_gcm7"), 0) << "not ours to remove";
     ASSERT_EQ(rte_eal_hotplug_remove("vdev", "crypto_aesni_gcm7"), 0);
@@ -264,9 +274,10 @@ TEST(Engines, SessionsRunOutForCpuCryptoOnlyAndComeBack)
 {
     auto small = Engines::create({.workers = 1, .max_sas = 100});
     ASSERT_TRUE(small);
-    if (!(*small)->list()[0].usable)
-        GTEST_SKIP() << (*small)->list()[0].reason;
-    const EspSuite suite{Encryption::kAesGcm16, 128, Integrity::kNone};
+    if (const auto gcm = info_of(**small, "aesni_gcm"); !gcm.usable)
+        GTEST_SKIP() << gcm.reason;
+    // Both devices do it, and vaes_gcm does not.
+    const EspSuite suite{Encryption::kAesGmac, 128, Integrity::kNone};
     const std::vector<uint8_t> keymat(20);
     for (int round = 0; round < 2; round++) {
         std::vector<sa::CipherContextPtr> held;
