@@ -69,6 +69,8 @@ std::string Case::name() const
             std::to_string(workers) + "/" + std::string(to_string(kind));
     if (engine == model::EngineChoice::kOpenssl)
         text += "/openssl";
+    if (churn != 0)
+        text += "/churn" + std::to_string(churn);
     return text;
 }
 

@@ -36,6 +36,7 @@ struct Case {
     uint16_t workers = 1;
     Kind kind = Kind::kSoftware;
     model::EngineChoice engine = model::EngineChoice::kAuto;
+    uint32_t churn = 0;  // SAs replaced a second meanwhile
 
     /// "out/aes128gcm16/imix/1000sa/b32/w1/software".
     [[nodiscard]] std::string name() const;

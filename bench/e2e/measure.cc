@@ -10,6 +10,7 @@
 #include <rte_lcore.h>
 
 #include "base/text.h"
+#include "churn.h"
 #include "rig.h"
 #include "traffic.h"
 #include "window.h"
@@ -121,7 +122,14 @@ class Driver {
 
 using Drivers = std::vector<std::unique_ptr<Driver>>;
 
-base::Result<void> run_all(Drivers& drivers)
+bool all_done(const std::vector<unsigned>& lcores)
+{
+    return std::all_of(lcores.begin(), lcores.end(),
+                       [](unsigned lcore) { return rte_eal_get_lcore_state(lcore) == WAIT; });
+}
+
+/// `meanwhile` is what this thread does until the workers are done.
+base::Result<void> run_all(Drivers& drivers, Churn& meanwhile)
 {
     unsigned lcore = rte_get_next_lcore(-1, 1, 0);
     std::vector<unsigned> launched;
@@ -142,8 +150,10 @@ base::Result<void> run_all(Drivers& drivers)
         launched.push_back(lcore);
         lcore = rte_get_next_lcore(lcore, 1, 0);
     }
+    const auto replaced = meanwhile.run([&] { return all_done(launched); });
     for (const unsigned one : launched)
         rte_eal_wait_lcore(one);
+    GW_TRY(replaced);
     for (const auto& driver : drivers)
         if (driver->error())
             return *driver->error();
@@ -210,9 +220,11 @@ base::Result<Result> measure(const Case& what, const Effort& effort)
     for (uint16_t worker = 0; worker < what.workers; worker++)
         drivers.push_back(
             std::make_unique<Driver>(what, effort, *rig, GW_TRY(Traffic::create(what, *rig, worker)), start));
-    if (auto ran = run_all(drivers); !ran)
+    Churn churn(what, *rig);
+    if (auto ran = run_all(drivers, churn); !ran)
         return Error{ran.error().code, what.name() + ": " + ran.error().what, "drops: " + rig->drops()};
     summarize(drivers, effort.windows, result);
+    result.churn_rate = churn.rate();
     result.port = apart(drivers, &Driver::port);
     result.cipher = apart(drivers, &Driver::cipher);
     return result;

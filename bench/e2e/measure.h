@@ -25,6 +25,7 @@ struct Result {
     Figure own;                                           // the gateway without the ports' receive and transmit calls
     std::array<double, telemetry::kStageCount> stages{};  // means, by telemetry::Stage
 
+    double churn_rate = 0;         // SAs replaced a second, as it came to be
     double interrupted_share = 0;  // turns left out: Window
     double mpps = 0;               // all workers: packets over measured time, best windows
     double wall_mpps = 0;          // all workers: source and sink included, median

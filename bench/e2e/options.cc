@@ -25,6 +25,7 @@ struct Axes {
     std::vector<uint16_t> bursts = {32};
     std::vector<uint16_t> workers = {1};
     std::vector<Kind> kinds = {Kind::kSoftware};
+    std::vector<uint32_t> churns = {0};
     model::EngineChoice engine = model::EngineChoice::kAuto;
 };
 
@@ -86,6 +87,7 @@ std::vector<Case> combine(const Axes& axes)
     by(axes.workers, &Case::workers);
     by(axes.sas, &Case::sas);
     by(axes.bursts, &Case::burst);
+    by(axes.churns, &Case::churn);
     by(axes.mixes, &Case::mix);
     by(axes.directions, &Case::direction);
     by(std::vector{axes.engine}, &Case::engine);
@@ -117,6 +119,7 @@ std::vector<Case> standard_cases()
     add({.mixes = mixes({"60", "imix"}), .bursts = {8}});
     add({.mixes = mixes({"imix"}), .sas = {1000, 100'000}});
     add({.mixes = mixes({"imix"}), .sas = {1000}, .workers = {2, 3}});
+    add({.mixes = mixes({"imix"}), .sas = {1000}, .churns = {25'000}});
     add({.mixes = mixes({"60"}), .kinds = {Kind::kInlineCrypto, Kind::kFullProtocol}});
     Axes openssl{.mixes = mixes({"60", "1420"})};
     openssl.engine = model::EngineChoice::kOpenssl;
@@ -159,6 +162,7 @@ const std::map<std::string, Reader, std::less<>>& readers()
         {"--sas", list_into(&Axes::sas, number<uint32_t, 1, 1u << 22>)},
         {"--burst", list_into(&Axes::bursts, number<uint16_t, 1, 32>)},
         {"--workers", list_into(&Axes::workers, number<uint16_t, 1, 16>)},
+        {"--churn", list_into(&Axes::churns, number<uint32_t, 0, 1'000'000>)},
         {"--kind", list_into(&Axes::kinds, parse_kind)},
         {"--engine",
          [](Reading& reading, std::string_view text) -> Result<void> {
@@ -227,6 +231,7 @@ std::string usage()
            "combination is measured.\n"
            "  --direction out,in        --size 60,imix,1420       --suite aes128gcm16,...\n"
            "  --sas 1,1000,...          --burst 32,8              --workers 1,2,3\n"
+           "  --churn 0,25000           SAs replaced a second, under load\n"
            "  --kind software,inline-crypto,full-protocol         --engine auto|cpu-crypto|openssl\n"
            "  --standard                the cases of bench/README.md instead\n"
            "  --windows 11 --window-ms 20    windows a case, measured time of each\n"

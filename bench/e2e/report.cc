@@ -51,7 +51,10 @@ Json to_json(const Result& result)
     json["burst"] = what.burst;
     json["workers"] = what.workers;
     json["kind"] = to_string(what.kind);
+    json["engine_choice"] = model::to_string(what.engine);
     json["engine"] = result.engine;
+    json["churn"] = what.churn;
+    json["churn_rate"] = rounded(result.churn_rate);
     json["cycles_per_packet"] = to_json(result.gateway);
     json["port_cycles_per_packet"] = to_json(result.port);
     json["cipher_cycles_per_packet"] = to_json(result.cipher);

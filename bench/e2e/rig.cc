@@ -59,6 +59,13 @@ model::HwOffload offload_of(Kind kind)
     return model::HwOffload::kNo;
 }
 
+/// What tables and pools are made for: replaced SAs stay for a while.
+uint32_t capacity(const Case& what)
+{
+    constexpr uint32_t kReplaced = 16'384;
+    return std::max(what.sas, kFewestSas) + (what.churn != 0 ? kReplaced : 0);
+}
+
 int next_number()
 {
     static int number = 0;
@@ -66,6 +73,16 @@ int next_number()
 }
 
 }  // namespace
+
+std::string sa_name(uint32_t number)
+{
+    return base::format("sa%u", number);
+}
+
+std::string policy_name(uint32_t number)
+{
+    return base::format("policy%u", number);
+}
 
 base::SecretBytes keymat_of(const model::EspSuite& suite)
 {
@@ -78,19 +95,19 @@ base::SecretBytes keymat_of(const model::EspSuite& suite)
 
 Result<std::unique_ptr<Rig>> Rig::create(const Case& what)
 {
-    std::unique_ptr<Rig> rig(new Rig(next_number()));
+    std::unique_ptr<Rig> rig(new Rig(next_number(), what.sas));
     rig->pool_ = std::make_unique<dpdk::MbufPool>(
         GW_TRY(dpdk::MbufPool::create({.name = base::format("e2e%d", rig->number_),
                                        .count = std::bit_ceil(kMbufsPerWorker * (what.workers + 1u)) - 1,
                                        .private_bytes = worker::kPacketInfoBytes,
                                        .largest_mtu = kMtu})));
-    rig->engines_ = GW_TRY(esp::Engines::create({.workers = what.workers, .max_sas = std::max(what.sas, kFewestSas)}));
+    rig->engines_ = GW_TRY(esp::Engines::create({.workers = what.workers, .max_sas = capacity(what)}));
     rig->data_.workers = what.workers;
     rig->sides_.resize(2);
     GW_TRY(rig->add_port(what, kInside));
     GW_TRY(rig->add_port(what, kOutside));
     const std::array outside = {rig->port_id(kOutside)};
-    rig->provider_ = GW_TRY(offload::RteSecurityProvider::create(outside, std::max(what.sas, kFewestSas), -1));
+    rig->provider_ = GW_TRY(offload::RteSecurityProvider::create(outside, capacity(what), -1));
     GW_TRY(rig->make_tables(what));
     GW_TRY(rig->make_workers(what));
     GW_TRY(rig->make_control());
@@ -137,9 +154,8 @@ Result<void> Rig::add_port(const Case& what, uint16_t index)
     side.devices.push_back("net_ring_" + ring_name);
     if (index == kOutside && what.kind != Kind::kSoftware) {
         const std::string model = base::format("net_inline_ipsec%d", number_);
-        const std::string args =
-            base::format("backing=%s,queues=%u,cipher=none,max_sessions=%u", side.devices.back().c_str(), what.workers,
-                         std::max(what.sas, kFewestSas));
+        const std::string args = base::format("backing=%s,queues=%u,cipher=none,max_sessions=%u",
+                                              side.devices.back().c_str(), what.workers, capacity(what));
         if (rte_vdev_init(model.c_str(), args.c_str()) != 0)
             return Error{ErrorCode::kUnavailable, "the model port did not start", "is its driver loaded? see --pmd"};
         side.devices.push_back(model);
@@ -166,7 +182,7 @@ Result<void> Rig::make_tables(const Case& what)
 {
     qsbr_ = GW_TRY(dpdk::Qsbr::create(what.workers));
     reclaimer_ = std::make_unique<dpdk::Reclaimer>(*qsbr_);
-    sad_ = GW_TRY(sa::Sad::create(std::max(what.sas, kFewestSas), *reclaimer_));
+    sad_ = GW_TRY(sa::Sad::create(capacity(what), *reclaimer_));
     spd_ = GW_TRY(sa::Spd::create(what.workers, *reclaimer_));
     tables_ = GW_TRY(route::Tables::create(*reclaimer_));
     punt_ = GW_TRY(worker::PuntQueue::create(kPuntSlots));
@@ -213,11 +229,10 @@ Result<void> Rig::install(const Case& what)
     return {};
 }
 
-Result<void> Rig::install_one(const Case& what, uint32_t number)
+model::SaParams Rig::params_of(const Case& what, uint32_t number)
 {
-    const bool outbound = what.direction == model::Direction::kOutbound;
     model::SaParams params;
-    params.name = base::format("sa%u", number);
+    params.name = sa_name(number);
     params.direction = what.direction;
     params.spi = kFirstSpi + number;
     params.local = address(kOurGateway);
@@ -226,18 +241,24 @@ Result<void> Rig::install_one(const Case& what, uint32_t number)
     params.keymat = keymat_of(what.suite);
     params.engine = what.engine;
     params.hw_offload = offload_of(what.kind);
-    if (!outbound)
+    if (what.direction == model::Direction::kInbound)
         params.worker = static_cast<uint16_t>(number % what.workers);
+    return params;
+}
 
+Result<void> Rig::install_one(const Case& what, uint32_t number)
+{
+    model::SaParams params = params_of(what, number);
     model::Policy policy;
-    policy.name = base::format("policy%u", number);
+    policy.name = policy_name(number);
     policy.action = model::Action::kProtect;
     policy.local = {{net::Prefix{address(kOurHost & ~0xffffu), 16}, 0, {}}};
     policy.remote = {{net::Prefix{address(kFirstPeerHost + number), 32}, 0, {}}};
-    if (outbound)
+    if (what.direction == model::Direction::kOutbound)
         policy.outbound_sa = params.name;
     else
         policy.inbound_sas = {params.name};
+    set_spi(number, params.spi);
     GW_TRY(control_->add_policy(std::move(policy)));
     return control_->install_sa(std::move(params));
 }

@@ -1,6 +1,7 @@
 // A whole gateway for one case: the control plane and the workers of the product between rings.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,6 +32,9 @@ inline constexpr uint32_t kFirstSpi = 0x10000;
 /// Every SA of a case has this key: what differs from SA to SA is memory, and that each SA has for itself.
 base::SecretBytes keymat_of(const model::EspSuite& suite);
 
+std::string sa_name(uint32_t number);
+std::string policy_name(uint32_t number);
+
 /// Made once per case. Frames go into `in()` and come out of `out()`; turn the workers in between.
 ///
 /// Threads: made and destroyed by one, while no worker runs; a worker's rings by the thread that turns it.
@@ -52,6 +56,14 @@ class Rig {
     [[nodiscard]] uint16_t port_id(uint16_t port) const { return data_.ports[port].port_id; }
     [[nodiscard]] net::MacAddress mac(uint16_t port) const { return data_.ports[port].mac; }
 
+    [[nodiscard]] control::ControlPlane& control() { return *control_; }
+    /// What SA `number` of a case is installed with.
+    [[nodiscard]] static model::SaParams params_of(const Case& what, uint32_t number);
+
+    /// The SPI that traffic of an SA carries: changed by the thread that replaces SAs, read by those that make packets.
+    [[nodiscard]] uint32_t spi(uint32_t sa) const { return spis_[sa].load(std::memory_order_relaxed); }
+    void set_spi(uint32_t sa, uint32_t spi) { spis_[sa].store(spi, std::memory_order_relaxed); }
+
     /// How the control plane lists the first SA.
     [[nodiscard]] control::SaStatus first_sa() const;
     /// Reasons with packets: "replay 3, auth 1"; empty when there are none.
@@ -63,7 +75,7 @@ class Rig {
         std::vector<std::string> devices;  // in the order they were made
         std::unique_ptr<dpdk::Port> port;
     };
-    explicit Rig(int number) : number_(number) {}
+    Rig(int number, uint32_t sas) : number_(number), spis_(sas) {}
     base::Result<void> make_tables(const Case& what);
     base::Result<void> add_port(const Case& what, uint16_t index);
     base::Result<void> make_workers(const Case& what);
@@ -72,6 +84,7 @@ class Rig {
     base::Result<void> install_one(const Case& what, uint32_t number);
 
     const int number_;
+    std::vector<std::atomic<uint32_t>> spis_;
     // In the order they are made: what stands below uses what stands above.
     std::unique_ptr<dpdk::MbufPool> pool_;
     std::unique_ptr<esp::Engines> engines_;

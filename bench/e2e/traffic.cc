@@ -124,7 +124,7 @@ sa::EspText Traffic::write_sealed(rte_mbuf* m, uint16_t bytes, uint32_t sa)
     write_ethernet(frame, rig_.mac(kOutside));
     write_ipv4(frame + kEthernet, {static_cast<uint16_t>(ip_bytes), net::kProtoEsp, kPeerGateway, kOurGateway});
     uint8_t* const esp = frame + kEthernet + kIpv4;
-    base::store_be32(esp, kFirstSpi + sa);
+    base::store_be32(esp, rig_.spi(sa));
     base::store_be32(esp + 4, ++sequences_[sa]);
     std::memset(esp + kEsp, 0, layout_.iv_bytes);
     ++iv_;

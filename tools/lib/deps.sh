@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # package | group | why
-# Groups: build (compile and link everything), lab (namespaces, hosts and captures), check (compilers and tools of the test suites).
+# Groups: build (compile and link everything), lab (namespaces, hosts and captures), check (compilers and tools of the test suites), bench (peers to be compared with).
 deps_list() {
   cat <<'LIST'
 g++                 | build | the C++20 compiler of the release build
@@ -27,6 +27,9 @@ python3-scapy       | check | builds and opens ESP packets: an independent oracl
 clang               | check | the second compiler; address and undefined-behaviour sanitizers
 libclang-rt-14-dev  | check | clang's sanitizer run time
 dpdk                | check | dpdk-test: DPDK's own suite for ports that do IPsec themselves
+dpdk-doc            | bench | ipsec-secgw's source, the peer tools/bench-peers builds
+make                | bench | ipsec-secgw's build
+python3-cryptography | bench | seals the packets of tools/bench-peers: nothing of the gateway's code
 xz-utils            | check | unpacks DPDK's source package, which has the driver headers
 binutils            | check | objdump: looks for process-wide objects
 LIST

@@ -140,7 +140,8 @@ def e2e_suite(context, suite):
     workers = "1,2" if context.jobs > 2 else "1"
     brief = ["--windows", 2, "--window-ms", 1]
     runs = (["--kind", kinds, "--size", "60,imix", "--burst", "8,32", "--workers", workers, "--sas", "1,100"],
-            ["--suite", "aes256gcm16,chacha20poly1305,aes128-sha256", "--size", "1420"], ["--engine", "openssl", "--size", "60"])
+            ["--suite", "aes256gcm16,chacha20poly1305,aes128-sha256", "--size", "1420"], ["--engine", "openssl", "--size", "60"],
+            ["--churn", "1000", "--sas", "100", "--size", "imix"])
     counts = tally.Tally()
     for words in runs:
         out = LOGS / "e2e.json"
@@ -149,6 +150,19 @@ def e2e_suite(context, suite):
         rows = json.loads(out.read_text(encoding="utf-8"))["results"] if done.ok and out.exists() else []
         counts.add(tally.Tally(passed=len(rows)) if rows else tally.failure(f"{done.why()}: {_last_line(log)}"))
     return counts
+
+
+def peers_suite(context, suite):
+    """The comparison with ipsec-secgw runs; its ratios are not judged here."""
+    builder = context.builder
+    builder.configure("gcc")
+    builder.compile("gcc", builder.targets_under("gcc", "app") + builder.targets_under("gcc", "bench/e2e"))
+    out = LOGS / "peers.json"
+    out.unlink(missing_ok=True)
+    done = process.run([ROOT / "tools" / "bench-peers", "--quick", "--size", "60", "--rounds", 1, "--build", builder.directory("gcc"), "--json", out],
+                       context.log(suite), timeout=suite.limit_s)
+    rows = json.loads(out.read_text(encoding="utf-8"))["peers"] if done.ok and out.exists() else []
+    return tally.Tally(passed=len(rows)) if rows else tally.failure(f"{done.why()}: {_last_line(context.log(suite))}")
 
 
 def driver_suite(context, suite):
@@ -232,6 +246,7 @@ SUITES = (
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
     Suite("bench", "every micro benchmark runs", bench_suite, 200),
     Suite("e2e", "the gateway's bench runs each kind of case", e2e_suite, 100),
+    Suite("peers", "the comparison with ipsec-secgw runs", peers_suite, 200, tools=("dpdk-testpmd", "make")),
 )
 
 

@@ -1,0 +1,45 @@
+// SAs replaced under load, as a rekey does it, from the control plane's side.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "case.h"
+#include "rig.h"
+
+namespace ipsecgw::bench {
+
+/// Replaces SAs of a case that are in use, one after the other, make before break: new SA, policy moved, traffic moved,
+/// old SA removed once nothing of it is under way. Threads: the one that made the rig, while workers run.
+class Churn {
+  public:
+    Churn(const Case& what, Rig& rig) : what_(what), rig_(rig), current_(what.sas) {}
+
+    /// At the case's rate until `done` says so. An error of the control plane ends it.
+    base::Result<void> run(const std::function<bool()>& done);
+    /// Replacements a second that run() came to.
+    [[nodiscard]] double rate() const { return rate_; }
+
+  private:
+    struct Old {
+        uint32_t sa;
+        std::string name;
+        uint64_t token;  // of the workers' quiescence
+    };
+    base::Result<void> replace(uint32_t sa);
+    base::Result<void> remove_old();
+    [[nodiscard]] bool outbound() const { return what_.direction == model::Direction::kOutbound; }
+
+    const Case& what_;
+    Rig& rig_;
+    std::vector<std::string> current_;  // names by SA; empty: the first one
+    std::deque<Old> old_;
+    uint32_t serial_ = 0;
+    double rate_ = 0;
+};
+
+}  // namespace ipsecgw::bench

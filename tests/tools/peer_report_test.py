@@ -1,0 +1,68 @@
+"""Tests of tools/lib/peer_report.py: what is made of measured cycles, and that targets which were not measured do not pass."""
+
+import pathlib
+import sys
+import types
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools" / "lib"))
+import peer_report
+
+CASE = types.SimpleNamespace(direction="out", size="60", suite="aes128gcm16")
+
+
+def row(**given):
+    values = {"direction": "out", "size": "60", "suite": "aes128gcm16", "engine_choice": "auto", "engine": "aesni_gcm", "kind": "software", "sas": 1, "burst": 32,
+              "workers": 1, "churn": 0, "churn_rate": 0, "cycles": 200.0, "cipher": 100.0, "own": 190.0, "mpps": 10.0, **given}
+    best = {"cycles_per_packet": values.pop("cycles"), "cipher_cycles_per_packet": values.pop("cipher"), "own_cycles_per_packet": values.pop("own")}
+    return {**values, **{k: {"best": v, "median": v, "spread": 0} for k, v in best.items()}, "net_cycles_per_packet": best["cycles_per_packet"] - 10,
+            "cipher_share": 0.5}
+
+
+class Summary(unittest.TestCase):
+    def test_ratio_is_the_median_of_the_rounds_against_the_best_mode(self):
+        found = peer_report.summarize(CASE, [50, 50, 50], [150, 100, 200], {"slow": [400, 400, 400], "fast": [300, 300, 300]})
+        self.assertEqual(found["ipsec_secgw_mode"], "fast")
+        self.assertEqual(found["ratio"], 2.0)
+        self.assertEqual(found["ratio_without_ports"], 2.5)
+        self.assertEqual(found["ipsec_secgw_modes"], {"slow": 400, "fast": 300})
+
+
+class Figures(unittest.TestCase):
+    def test_every_kind_of_figure(self):
+        e2e = [row(), row(size="imix"), row(size="imix", sas=100000, cycles=250.0), row(burst=8, cycles=240.0), row(size="imix", sas=1000, mpps=10),
+               row(size="imix", sas=1000, workers=2, mpps=19.5), row(size="imix", sas=1000, churn=25000, churn_rate=24900, cycles=210.0),
+               row(kind="full-protocol", own=55.0), row(engine_choice="openssl", cipher=180.0, cycles=200.0)]
+        found = peer_report.figures([{"case": "out 60", "suite": "aes128gcm16", "ratio": 1.6}], e2e)
+        self.assertEqual(found[("peer", "out 60")], 1.6)
+        self.assertEqual(found[("over cipher", "out 60")], 1.9)
+        self.assertAlmostEqual(found[("over cipher", "out 60 openssl")], 190 / 180)
+        self.assertEqual(found[("100000 SAs against 1", "out imix")], 0.8)
+        self.assertEqual(found[("bursts of 8 against 32", "out 60")], 1.2)
+        self.assertEqual(found[("2 workers against 1", "out imix")], 1.95)
+        self.assertAlmostEqual(found[("25000 SA replacements a second", "out imix")], 200 / 210)
+        self.assertEqual(found[("full protocol, cycles", "out 60")], 55.0)
+
+    def test_a_rate_of_replacements_that_was_not_reached_is_no_figure(self):
+        e2e = [row(size="imix", sas=1000), row(size="imix", sas=1000, churn=25000, churn_rate=9000)]
+        self.assertNotIn(("25000 SA replacements a second", "out imix"), peer_report.figures([], e2e))
+
+
+class Check(unittest.TestCase):
+    GOOD = {(kind, case): bound for kind, case, _, bound in peer_report.TARGETS}
+
+    def test_all_bounds_hold(self):
+        self.assertTrue(peer_report.check(self.GOOD)[1])
+
+    def test_one_missed_or_not_measured_fails(self):
+        for kind, case, relation, bound in peer_report.TARGETS:
+            missed = {**self.GOOD, (kind, case): bound * (0.99 if relation == ">=" else 1.01)}
+            self.assertFalse(peer_report.check(missed)[1], (kind, case))
+            absent = {k: v for k, v in self.GOOD.items() if k != (kind, case)}
+            lines, good = peer_report.check(absent)
+            self.assertFalse(good)
+            self.assertEqual(sum("not measured" in line for line in lines), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
