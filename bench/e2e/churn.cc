@@ -16,33 +16,39 @@ constexpr uint32_t kPerTick = 32;  // replacements between two ticks of the cont
 
 base::Result<void> Churn::replace(uint32_t sa)
 {
-    const std::string before = current_[sa].empty() ? sa_name(sa) : current_[sa];
     // SPIs and names are not used again: a removed SA may still be on its way out.
     const uint32_t spi = kFirstSpi + what_.sas + ++serial_;
-    current_[sa] = base::format("%s-%u", sa_name(sa).c_str(), serial_);
+    std::vector<std::string>& names = live_[sa];
+    if (names.empty())
+        names.push_back(sa_name(sa));
+    names.push_back(base::format("%s-%u", sa_name(sa).c_str(), serial_));
     model::SaParams params = rig_.params_of(what_, sa);
-    params.name = current_[sa];
+    params.name = names.back();
     params.spi = spi;
-    control::ControlPlane& control = rig_.control();
-    GW_TRY(control.install_sa(std::move(params)));
-    if (outbound())
-        GW_TRY(control.rebind_policy(policy_name(sa), current_[sa], {}));
-    else
-        GW_TRY(control.rebind_policy(policy_name(sa), "", {before, current_[sa]}));
+    GW_TRY(rig_.control().install_sa(std::move(params)));
+    GW_TRY(bind(sa));
     rig_.set_spi(sa, spi);
     // A worker that is quiescent from now on has dealt with every packet that was made for the old one.
-    old_.push_back({sa, before, rig_.qsbr().start()});
+    old_.push_back({sa, rig_.qsbr().start()});
     return {};
+}
+
+base::Result<void> Churn::bind(uint32_t sa)
+{
+    const std::vector<std::string>& names = live_[sa];
+    if (what_.direction == model::Direction::kOutbound)
+        return rig_.control().rebind_policy(policy_name(sa), names.back(), {});
+    return rig_.control().rebind_policy(policy_name(sa), "", names);
 }
 
 base::Result<void> Churn::remove_old()
 {
     for (; !old_.empty() && rig_.qsbr().passed(old_.front().token); old_.pop_front()) {
-        const Old& old = old_.front();
-        // Replaced again meanwhile: then the policy knows the newer one already.
-        if (!outbound())
-            GW_TRY(rig_.control().rebind_policy(policy_name(old.sa), "", {current_[old.sa]}));
-        GW_TRY(rig_.control().remove_sa(old.name));
+        std::vector<std::string>& names = live_[old_.front().sa];
+        const std::string oldest = names.front();
+        names.erase(names.begin());
+        GW_TRY(bind(old_.front().sa));
+        GW_TRY(rig_.control().remove_sa(oldest));
     }
     return {};
 }

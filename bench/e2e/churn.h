@@ -17,7 +17,7 @@ namespace ipsecgw::bench {
 /// old SA removed once nothing of it is under way. Threads: the one that made the rig, while workers run.
 class Churn {
   public:
-    Churn(const Case& what, Rig& rig) : what_(what), rig_(rig), current_(what.sas) {}
+    Churn(const Case& what, Rig& rig) : what_(what), rig_(rig), live_(what.sas) {}
 
     /// At the case's rate until `done` says so. An error of the control plane ends it.
     base::Result<void> run(const std::function<bool()>& done);
@@ -27,16 +27,16 @@ class Churn {
   private:
     struct Old {
         uint32_t sa;
-        std::string name;
         uint64_t token;  // of the workers' quiescence
     };
     base::Result<void> replace(uint32_t sa);
     base::Result<void> remove_old();
-    [[nodiscard]] bool outbound() const { return what_.direction == model::Direction::kOutbound; }
+    /// The policy gets the newest outbound SA, or all inbound ones there are.
+    base::Result<void> bind(uint32_t sa);
 
     const Case& what_;
     Rig& rig_;
-    std::vector<std::string> current_;  // names by SA; empty: the first one
+    std::vector<std::vector<std::string>> live_;  // names by SA, oldest first; empty: the one it was made with
     std::deque<Old> old_;
     uint32_t serial_ = 0;
     double rate_ = 0;
