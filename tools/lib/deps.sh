@@ -23,6 +23,7 @@ iputils-ping        | lab   | ping
 iperf3              | lab   | TCP through the tunnel
 tcpdump             | lab   | capture on the wire between the gateways
 tshark              | check | decrypts captured ESP: an independent oracle
+openssl             | check | tools/test-ca: certificates for trying IKE out, and for its tests
 python3-scapy       | check | builds and opens ESP packets: an independent oracle
 clang               | check | the second compiler; address and undefined-behaviour sanitizers
 libclang-rt-14-dev  | check | clang's sanitizer run time
