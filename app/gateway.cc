@@ -230,6 +230,7 @@ base::Result<void> Gateway::make_provider(const model::Gateway& config)
     for (const auto& view : data_.ports)
         if (view.role != model::PortRole::kProtected)
             outside.push_back(view.port_id);
+    port_events_ = GW_TRY(dpdk::PortEvents::create(outside));
     provider_ = GW_TRY(offload::RteSecurityProvider::create(outside, config.settings.max_sas, -1));
     for (const auto& view : data_.ports)
         if (view.role != model::PortRole::kProtected)
@@ -247,6 +248,7 @@ base::Result<void> Gateway::make_control(const model::Gateway& config)
     parts.engines = engines_.get();
     parts.provider = provider_.get();
     parts.steering = steering_.get();
+    parts.port_events = port_events_.get();
     for (const auto& worker : workers_)
         parts.workers.push_back(worker.get());
     parts.lcores.assign(host_.lcores.begin(), host_.lcores.end());
@@ -294,6 +296,8 @@ base::Result<void> Gateway::listen(const std::string& socket)
 base::Result<void> Gateway::start_control()
 {
     GW_TRY(loop_->watch(punt_->event_fd(), EPOLLIN, [this](uint32_t) { punt_->woke(); }));
+    // Waking is all it is for: tick() takes what ports report.
+    GW_TRY(loop_->watch(port_events_->event_fd(), EPOLLIN, [](uint32_t) {}));
     loop_->set_before_sleep([this] { return before_sleep(); });
     loop_->post([this] { control_->announce(base::monotonic_ns()); });
     telemetry_ = GW_TRY(cli::TelemetryCommands::create(*loop_, *source_));

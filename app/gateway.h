@@ -15,6 +15,7 @@
 #include "control/event_loop.h"
 #include "dpdk/mbuf_pool.h"
 #include "dpdk/port.h"
+#include "dpdk/port_events.h"
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
 #include "model/gateway.h"
@@ -77,6 +78,7 @@ class Gateway {
     std::unique_ptr<esp::Engines> engines_;
     std::unique_ptr<dpdk::MbufPool> pool_;
     std::vector<dpdk::Port> ports_;
+    std::unique_ptr<dpdk::PortEvents> port_events_;
     std::vector<uint8_t> rss_key_;
     std::unique_ptr<offload::Steering> steering_;
     std::unique_ptr<offload::RteSecurityProvider> provider_;

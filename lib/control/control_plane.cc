@@ -7,7 +7,6 @@
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 
-#include "base/log.h"
 #include "base/text.h"
 #include "control/control_plane_internal.h"
 #include "worker/packet_info.h"
@@ -219,22 +218,10 @@ uint64_t ControlPlane::tick(uint64_t now_ns)
     s.neighbours.tick(now_ns);
     s.keepalives.tick(now_ns);
     s.neighbours.publish();
-    expire_sas(now_ns);
+    s.expire_sas(now_ns);
     s.parts.reclaimer->poll();
     const uint64_t reclaim = s.parts.reclaimer->pending() != 0 ? now_ns + kReclaimNs : kNever;
     return std::min({s.neighbours.next_ns(), s.keepalives.next_ns(), s.lifetimes.next_ns(), reclaim});
-}
-
-void ControlPlane::expire_sas(uint64_t now_ns)
-{
-    State& s = *state_;
-    for (const auto& expiry : s.lifetimes.tick(now_ns)) {
-        if (expiry.end == SaEnd::kHard) {
-            s.keepalives.untrack(*expiry.sa);
-            s.installer.expire(*expiry.sa);
-        }
-        s.report(expiry);
-    }
 }
 
 }  // namespace ipsecgw::control

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "control/listeners.h"
+#include "dpdk/port_events.h"
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
 #include "model/gateway.h"
@@ -147,6 +148,7 @@ class ControlPlane {
         esp::Engines* engines = nullptr;
         offload::Provider* provider = nullptr;        // null: no port does IPsec
         const offload::Steering* steering = nullptr;  // null: no port hashes SPIs
+        dpdk::PortEvents* port_events = nullptr;      // null: ports report nothing
         std::vector<worker::Worker*> workers;
         std::vector<uint32_t> lcores;  // of each worker
         std::string version;
@@ -201,7 +203,8 @@ class ControlPlane {
     /// Takes packets from the punt ring: ARP, ND, resolution. Call before sleeping. False when there may be more: it
     /// takes a bounded number, so that a flood of punts does not keep timers from their turn.
     bool handle_punts(uint64_t now_ns);
-    /// Timers: neighbours, lifetimes, reclamation. Returns when it wants to run again, ns.
+    /// What ports have reported, and timers: neighbours, lifetimes, reclamation. Call it too when Parts::port_events
+    /// wakes. Returns when it wants to run again, ns.
     uint64_t tick(uint64_t now_ns);
 
     /// Listings in a stable order. `after` and `limit` page through large SADs: rows with a name greater than `after`.
@@ -217,7 +220,6 @@ class ControlPlane {
   private:
     struct State;
     base::Result<void> load_all(const model::Gateway& gateway, std::vector<std::function<void()>>& undo);
-    void expire_sas(uint64_t now_ns);
     std::unique_ptr<State> state_;
 };
 

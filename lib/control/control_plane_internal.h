@@ -18,11 +18,16 @@ namespace ipsecgw::control {
 struct ControlPlane::State {
     explicit State(Parts given);
 
+    /// Ends of SAs that ports and lifetimes have come to (expiry.cc).
+    void expire_sas(uint64_t now_ns);
+    [[nodiscard]] std::vector<Lifetimes::Expiry> reported_by_ports();
+    [[nodiscard]] SaRecord* by_userdata(uint64_t userdata);
+    void stop(const Lifetimes::Expiry& expiry);
     /// One packet from the punt ring; consumes it.
     void handle_punt(rte_mbuf* m, uint64_t now_ns);
     void handle_ike(rte_mbuf* m);
     void handle_acquire(rte_mbuf* m);
-    void report(const Lifetimes::Expiry& expiry);
+    void report(const SaExpiry& expiry);
 
     Parts parts;
     Listeners listeners;

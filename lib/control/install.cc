@@ -183,11 +183,22 @@ void Installer::expire(SaRecord& record)
     }
     // Retired before the SA is, so this runs when no worker counts any more and the SA still stands.
     record.final_counts = std::make_shared<FinalCounts>();
-    parts_.reclaimer.retire([sa = record.inbound, last = record.final_counts] {
+    auto port = record.kind == sa::OffloadKind::kFullProtocol ? record.installed : nullptr;
+    parts_.reclaimer.retire([sa = record.inbound, last = record.final_counts, port = std::move(port)]() mutable {
         last->counts = read_counts(*sa);
+        if (port != nullptr)
+            add_port_counts(*port, model::Direction::kInbound, last->counts);
         last->taken = true;
+        port.reset();
     });
     unpublish_inbound(record);
+}
+
+void Installer::exhaust(SaRecord& record)
+{
+    // Forward only: no number is given twice. Workers that add to it at this moment put it here themselves.
+    if (record.outbound != nullptr)
+        record.outbound->next_sequence.store(record.outbound->last_sequence + 1, std::memory_order_relaxed);
 }
 
 void Installer::unpublish_inbound(SaRecord& record)

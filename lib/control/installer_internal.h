@@ -41,6 +41,8 @@ class Installer {
     void remove(SaRecord& record);
     /// Hard lifetime: nothing passes from here on. The record stays, for the operator to see, until remove().
     void expire(SaRecord& record);
+    /// No sequence number is left: an outbound SA sends nothing from here on.
+    void exhaust(SaRecord& record);
 
   private:
     [[nodiscard]] base::Result<void> check(const model::SaParams& params) const;

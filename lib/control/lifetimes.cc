@@ -83,6 +83,25 @@ std::vector<Lifetimes::Expiry> Lifetimes::tick(uint64_t now_ns)
     return out;
 }
 
+std::optional<Lifetimes::Expiry> Lifetimes::note(SaRecord& sa, End end, std::string what)
+{
+    if (sa.expired || (end == End::kSoft && std::exchange(sa.soft_reported, true)))
+        return std::nullopt;
+    switch (end) {
+        case End::kSoft:
+            break;
+        case End::kHard:
+            untrack(sa);
+            break;
+        case End::kExhausted:
+            if (sa.counted_index == SaRecord::kNotCounted && sa.is_exhausted())
+                return std::nullopt;
+            untrack_counted(sa);
+            break;
+    }
+    return Expiry{&sa, end, std::move(what)};
+}
+
 void Lifetimes::tick_timers(uint64_t now_ns, std::vector<Expiry>& out)
 {
     while (!timers_.empty() && timers_.begin()->first <= now_ns) {
@@ -106,6 +125,11 @@ void Lifetimes::look(SaRecord& sa, std::vector<Expiry>& out)
         return;  // the usual case, without the counters' cache lines
     const SaCounts counts = sa.counts();
     auto hard = reached(counts, l.hard_packets, l.hard_bytes);
+    // Its owner drops a packet that does not fit into what is left of the bytes, and so may never get to the limit
+    // itself.
+    if (hard.empty() && sa.is_inbound() && l.hard_bytes != 0 &&
+        counts.drops[static_cast<size_t>(telemetry::Drop::kExpired)] != 0)
+        hard = base::format("%" PRIu64 " bytes", l.hard_bytes);
     if (hard.empty() && sa.is_exhausted()) {
         // Numbers of packets that failed later count too, so this end may come before `packets` says so.
         if (!sa.outbound->limited_by_lifetime) {

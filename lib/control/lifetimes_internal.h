@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -31,6 +32,8 @@ class Lifetimes {
     void untrack(SaRecord& sa);
     /// What has ended since the last call. Each end is said once.
     std::vector<Expiry> tick(uint64_t now_ns);
+    /// A port has noticed an end first; nothing when it has been said already.
+    std::optional<Expiry> note(SaRecord& sa, End end, std::string what);
     [[nodiscard]] uint64_t next_ns() const;
 
   private:

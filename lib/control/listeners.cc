@@ -92,23 +92,23 @@ void ControlPlane::State::handle_acquire(rte_mbuf* m)
                        flow.destination_port});
 }
 
-void ControlPlane::State::report(const Lifetimes::Expiry& expiry)
+void ControlPlane::State::report(const SaExpiry& expiry)
 {
-    const model::SaParams& sa = expiry.sa->params;
-    if (listeners.expiry && listeners.expiry({sa.name, sa.spi, sa.direction, expiry.end, expiry.what}))
+    if (listeners.expiry && listeners.expiry(expiry))
         return;
-    const char* name = sa.name.c_str();
+    const std::string name(expiry.name), what(expiry.what);
     switch (expiry.end) {
         case SaEnd::kSoft:
-            base::log(base::LogLevel::kInfo, "SA %s (0x%08x): soft lifetime of %s reached: rekey it", name, sa.spi,
-                      expiry.what.c_str());
+            base::log(base::LogLevel::kInfo, "SA %s (0x%08x): soft lifetime of %s reached: rekey it", name.c_str(),
+                      expiry.spi, what.c_str());
             return;
         case SaEnd::kHard:
-            base::log(base::LogLevel::kWarning, "SA %s (0x%08x): hard lifetime of %s reached: stopped", name, sa.spi,
-                      expiry.what.c_str());
+            base::log(base::LogLevel::kWarning, "SA %s (0x%08x): hard lifetime of %s reached: stopped", name.c_str(),
+                      expiry.spi, what.c_str());
             return;
         case SaEnd::kExhausted:
-            base::log(base::LogLevel::kWarning, "SA %s (0x%08x): %s used: stopped", name, sa.spi, expiry.what.c_str());
+            base::log(base::LogLevel::kWarning, "SA %s (0x%08x): %s used: stopped", name.c_str(), expiry.spi,
+                      what.c_str());
             return;
     }
 }

@@ -47,8 +47,8 @@ struct SaExpiry {
 };
 
 /// Called on the control thread, out of handle_punts() and tick(). What the arguments refer to is gone when the call
-/// returns. A callback may change SAs and policies, but for the SA whose expiry it is told: that one it removes later,
-/// in another turn of the loop.
+/// returns. A callback may change SAs and policies; an SA whose expiry it is told has been stopped already, and may be
+/// removed.
 struct Listeners {
     /// True: taken. False: there is no room for it now, the peer will send it again.
     std::function<bool(const Datagram&)> datagram;

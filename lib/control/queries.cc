@@ -34,7 +34,7 @@ std::optional<uint64_t> expires_seconds(const SaRecord& sa, uint64_t now_ns)
 
 void fill_counts(const SaRecord& sa, SaStatus& row)
 {
-    const SaCounts counts = sa.counts();
+    const SaCounts counts = sa.counts_with_port();
     row.packets = counts.packets;
     row.bytes = counts.bytes;
     row.sequence = counts.sequence;

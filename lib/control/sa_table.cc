@@ -46,6 +46,27 @@ SaCounts SaRecord::counts() const
     return inbound != nullptr ? read_counts(*inbound) : read_counts(*outbound);
 }
 
+void add_port_counts(const offload::Installed& installed, model::Direction direction, SaCounts& counts)
+{
+    const auto statistics = installed.statistics();
+    if (!statistics)
+        return;
+    // Inbound, those it delivered with a mark are among the errors it counts. Outbound, workers counted what they gave
+    // it.
+    uint64_t& rejected = counts.drops[static_cast<size_t>(telemetry::Drop::kPortRejected)];
+    rejected = std::max(rejected, statistics->errors);
+    if (direction == model::Direction::kOutbound)
+        counts.packets -= std::min(counts.packets, statistics->errors);
+}
+
+SaCounts SaRecord::counts_with_port() const
+{
+    SaCounts sum = counts();
+    if (kind == sa::OffloadKind::kFullProtocol && installed != nullptr)
+        add_port_counts(*installed, params.direction, sum);
+    return sum;
+}
+
 bool SaRecord::is_exhausted() const
 {
     return outbound != nullptr && outbound->next_sequence.load(std::memory_order_relaxed) > outbound->last_sequence;

@@ -62,10 +62,16 @@ struct SaRecord {
     static constexpr size_t kNotCounted = std::numeric_limits<size_t>::max();
 
     [[nodiscard]] bool is_inbound() const noexcept { return params.direction == model::Direction::kInbound; }
+    /// What workers have counted.
     [[nodiscard]] SaCounts counts() const;
+    /// With what the port has counted that does this SA's work; asks it.
+    [[nodiscard]] SaCounts counts_with_port() const;
     /// Outbound: no sequence number is left (RFC 4303 section 3.3.3), by the number space or the hard packet limit.
     [[nodiscard]] bool is_exhausted() const;
 };
+
+/// Adds what a port has refused of an SA it does all the work of.
+void add_port_counts(const offload::Installed& installed, model::Direction direction, SaCounts& counts);
 
 SaCounts read_counts(const sa::InboundSa& sa);
 SaCounts read_counts(const sa::OutboundSa& sa);

@@ -121,6 +121,8 @@ base::Result<void> Port::configure(const Settings& settings, rte_mempool* pool)
     choose_offloads(conf, info, settings);
     std::vector<uint8_t> rss_key = settings.rss_key;
     choose_rss(conf, info, rx_queues_, rss_key);
+    conf.intr_conf.lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+    conf.intr_conf.rmv = (*info.dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
     if (const int error = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf); error != 0)
         return failed(name_, base::format("configuring %u receive and %u transmit queues", rx_queues_, tx_queues_),
                       error);

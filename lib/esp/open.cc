@@ -372,14 +372,30 @@ uint16_t open_deciphered_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, Dr
     return kOpen[shape_index(sa)](sa, burst, Text::kDeciphered, drops);
 }
 
-void accept_opened(sa::InboundSa& sa, std::span<rte_mbuf* const> burst) noexcept
+uint16_t accept_opened(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
+    uint16_t kept = 0;
     uint64_t bytes = 0;
-    for (const rte_mbuf* m : burst)
+    if (is_limited(sa)) [[unlikely]] {
+        Budget budget(sa);
+        for (rte_mbuf* m : burst) {
+            if (!budget.take(m->data_len)) {
+                drops.drop(m, Drop::kExpired, *sa.counters);
+                continue;
+            }
+            burst[kept++] = m;
+        }
+    } else {
+        kept = static_cast<uint16_t>(burst.size());
+    }
+    if (kept == 0)
+        return 0;
+    for (const rte_mbuf* m : burst.first(kept))
         bytes += m->data_len;
-    sa.counters->packets.add(burst.size());
+    sa.counters->packets.add(kept);
     sa.counters->bytes.add(bytes);
     sa.counters->last_used_tsc.set(rte_rdtsc());
+    return kept;
 }
 
 }  // namespace ipsecgw::esp

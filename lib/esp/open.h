@@ -29,8 +29,8 @@ uint16_t open_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& dro
 /// cipher. The caller has made sure that the port means this SA.
 uint16_t open_deciphered_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept;
 
-/// For packets the port has opened whole (full protocol): each starts at its inner IP header already, and replay and lifetimes are the
-/// port's. Counts them.
-void accept_opened(sa::InboundSa& sa, std::span<rte_mbuf* const> burst) noexcept;
+/// For packets the port has opened whole (full protocol): each starts at its inner IP header already, and replay is the port's. Counts
+/// them. Drops: kExpired, as exactly as in the other kinds, whatever the port makes of the limits.
+uint16_t accept_opened(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept;
 
 }  // namespace ipsecgw::esp

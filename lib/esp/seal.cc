@@ -303,13 +303,29 @@ void count_sealed(sa::SaCounters& counters, uint64_t packets, uint64_t bytes) no
     counters.last_used_tsc.set(rte_rdtsc());
 }
 
-/// Full protocol: numbers, framing and cipher are the port's.
-uint16_t leave_whole(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, const Losses& losses) noexcept
+/// What may still go: drops the rest of the burst.
+bool is_within_limits(const sa::OutboundSa& sa, const Reservation& numbers, std::span<rte_mbuf*>& burst,
+                      const Losses& losses) noexcept
 {
+    // After the addition of reserve(), which fetches the line for writing: reading it first would fetch it twice.
     if (sa.expired.load(std::memory_order_relaxed)) [[unlikely]] {
         losses.add(burst, Drop::kExpired);
-        return 0;
+        return false;
     }
+    if (numbers.count != burst.size()) [[unlikely]] {
+        const Drop reason = sa.limited_by_lifetime ? Drop::kExpired : Drop::kSequenceExhausted;
+        losses.add(burst.subspan(numbers.count), reason);
+        burst = burst.first(numbers.count);
+    }
+    return true;
+}
+
+/// Full protocol: numbers, framing and cipher are the port's. It takes a number for each packet it is given, so what is counted here is never
+/// behind its count, and limits hold whatever it makes of them.
+uint16_t leave_whole(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, const Losses& losses) noexcept
+{
+    if (!is_within_limits(sa, reserve(sa, static_cast<uint32_t>(burst.size())), burst, losses)) [[unlikely]]
+        return 0;
     uint64_t bytes = 0;
     for (rte_mbuf* m : burst) {
         bytes += m->data_len;
@@ -324,16 +340,8 @@ uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
 {
     const Losses losses{sa.counters[worker], drops};
     const Reservation numbers = reserve(sa, static_cast<uint32_t>(burst.size()));
-    // After the addition, which fetches the line for writing: reading it first would fetch it twice.
-    if (sa.expired.load(std::memory_order_relaxed)) [[unlikely]] {
-        losses.add(burst, Drop::kExpired);
+    if (!is_within_limits(sa, numbers, burst, losses)) [[unlikely]]
         return 0;
-    }
-    if (numbers.count != burst.size()) [[unlikely]] {
-        const Drop reason = sa.limited_by_lifetime ? Drop::kExpired : Drop::kSequenceExhausted;
-        losses.add(burst.subspan(numbers.count), reason);
-        burst = burst.first(numbers.count);
-    }
     Framed framed;  // NOLINT(cppcoreguidelines-pro-type-member-init): the arrays are written before they are read
     frame_burst<S>(sa, numbers.first, burst, framed, losses);
     if (framed.packets == 0)

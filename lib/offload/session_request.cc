@@ -176,7 +176,7 @@ base::Result<SessionRequest> SessionRequest::make(const model::SaParams& params,
     conf.action_type = full ? RTE_SECURITY_ACTION_TYPE_INLINE_PROTOCOL : RTE_SECURITY_ACTION_TYPE_INLINE_CRYPTO;
     conf.protocol = RTE_SECURITY_PROTOCOL_IPSEC;
     conf.crypto_xform = &state->first;
-    conf.userdata = reinterpret_cast<void*>(static_cast<uintptr_t>(tag.value()));
+    conf.userdata = reinterpret_cast<void*>(static_cast<uintptr_t>(tag.value() | (encrypt ? kOutboundUserdata : 0)));
     rte_security_ipsec_xform& ipsec = conf.ipsec;
     ipsec.spi = params.spi;
     ipsec.direction = encrypt ? RTE_SECURITY_IPSEC_SA_DIR_EGRESS : RTE_SECURITY_IPSEC_SA_DIR_INGRESS;

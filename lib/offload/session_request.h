@@ -13,6 +13,9 @@ struct rte_security_session_conf;
 
 namespace ipsecgw::offload {
 
+/// What a session is known by in events: the SA's tag, with this bit for outbound SAs, whose tags are counted apart. Slots stay below it.
+inline constexpr uint64_t kOutboundUserdata = uint64_t{1} << 31;
+
 /// An rte_security_session_conf with everything it points to. Holds keys: they are wiped when it goes.
 class SessionRequest {
  public:

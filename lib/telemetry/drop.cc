@@ -44,6 +44,9 @@ constexpr Row kRows[] = {
      "The ring to the SA's owner worker is full: look at the workers' load, and spread SAs over more workers."},
     {Drop::kMissedOffload, "missed-offload",
      "Arrived as ESP although the port opens this SA's packets: see how the SA is steered in gwctl sa show."},
+    {Drop::kPortRejected, "port-rejected",
+     "Refused by the port that does this SA's work, as replayed, forged, malformed or past the hard lifetime, for ports do not tell which: "
+     "compare keys, algorithms and esn with the peer, and look at the SA's state."},
     {Drop::kSequenceExhausted, "sequence-exhausted",
      "The outbound SA has used its last sequence number and never wraps: install a successor, and prefer esn for fast SAs."},
     {Drop::kNoRoomInMbuf, "no-room-in-mbuf",

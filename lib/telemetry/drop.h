@@ -24,6 +24,7 @@ enum class Drop : uint8_t {
     kExpired,            // hard lifetime reached
     kHandoverFull,       // the owner worker's ring is full
     kMissedOffload,      // arrived as ESP although the port does this SA's work
+    kPortRejected,       // by the port that does this SA's work: replayed, forged, malformed or expired, it does not tell which
     // outbound ESP, charged to an SA
     kSequenceExhausted,  // no sequence number left: the SA never wraps (section 3.3.3)
     kNoRoomInMbuf,       // headers or trailer do not fit

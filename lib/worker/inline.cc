@@ -26,13 +26,12 @@ void accept(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
 {
     if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) {
         // Replayed, forged or malformed: the port does not tell which.
-        context.drops.drop(m, Drop::kAuth, *sa.counters);
+        context.drops.drop(m, Drop::kPortRejected, *sa.counters);
         return;
     }
     context.enter(Stage::kEsp);
-    rte_mbuf* const burst[] = {m};
-    esp::accept_opened(sa, burst);
-    opened(context, sa, m);
+    if (esp::accept_opened(sa, {&m, 1}, context.drops) != 0)
+        opened(context, sa, m);
 }
 
 }  // namespace

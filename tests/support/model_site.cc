@@ -160,6 +160,7 @@ void ModelSite::make_control(const ModelSiteSpec& spec)
     const uint16_t port_id = wan_->id();
     const offload::Steering::Port outside{port_id, wan_->rx_queues(), spec.dialect};
     steering_ = offload::Steering::create({&outside, 1}, spec.workers, rss_key());
+    events_ = must(dpdk::PortEvents::create({&port_id, 1}));
     provider_ = must(offload::RteSecurityProvider::create({&port_id, 1}, spec.max_sas, SOCKET_ID_ANY));
     control::ControlPlane::Parts parts;
     parts.data = &data_;
@@ -167,6 +168,7 @@ void ModelSite::make_control(const ModelSiteSpec& spec)
     parts.engines = engines_.get();
     parts.provider = provider_.get();
     parts.steering = steering_.get();
+    parts.port_events = events_.get();
     parts.version = "test";
     parts.now_ns = spec.now_ns;
     for (uint16_t i = 0; i < spec.workers; i++) {
@@ -201,6 +203,7 @@ ModelSite::~ModelSite()
     reclaimer_.reset();
     provider_.reset();
     steering_.reset();
+    events_.reset();
     for (const auto& ring : lan_in_)
         drain(ring.get());
     for (const auto& ring : lan_out_)

@@ -11,6 +11,7 @@
 #include "control/control_plane.h"
 #include "dpdk/mbuf_pool.h"
 #include "dpdk/port.h"
+#include "dpdk/port_events.h"
 #include "dpdk/ring.h"
 #include "offload/rte_security_provider.h"
 #include "offload/steering.h"
@@ -77,6 +78,7 @@ class ModelSite {
     std::unique_ptr<dpdk::Port> lan_, wan_;
     std::unique_ptr<dpdk::Qsbr> qsbr_;
     std::unique_ptr<esp::Engines> engines_;
+    std::unique_ptr<dpdk::PortEvents> events_;
     std::unique_ptr<offload::Steering> steering_;
     std::unique_ptr<offload::RteSecurityProvider> provider_;
     std::unique_ptr<dpdk::Reclaimer> reclaimer_;

@@ -90,8 +90,9 @@ struct iips_sa {
 	uint64_t iv_counter;
 	uint8_t iv_override[16];
 	bool has_iv_override;
-	bool expired;
-	bool soft_packets_told, soft_bytes_told, hard_packets_told, hard_bytes_told;
+	uint64_t last_seq;		/* egress */
+	bool expired, overflow;
+	bool overflow_told, soft_packets_told, soft_bytes_told, hard_packets_told, hard_bytes_told;
 	struct rte_security_ipsec_stats stats;
 	struct iips_sa *next_by_spi;	/* ingress */
 	bool has_rule;			/* a flow rule names this session */
@@ -170,6 +171,7 @@ struct iips_port {
 	uint32_t max_sessions;
 	uint32_t fail_every;		/* 0: off */
 	uint64_t drop_link_after;	/* frames; 0: off */
+	uint64_t sequence_end;		/* last sequence number of egress sessions; 0: as ESN says */
 	uint64_t frames;
 	bool link_lost;
 	struct rte_ether_addr mac;

@@ -184,8 +184,10 @@ static uint32_t append_trailer(const struct iips_sa *sa, struct rte_mbuf *m, uin
 
 static bool take_sequence(struct iips_sa *sa, uint64_t *seq)
 {
-	if (sa->next_seq > (sa->xform.options.esn ? UINT64_MAX - 1 : UINT32_MAX))
+	if (sa->next_seq > sa->last_seq) {
+		sa->overflow = true;
 		return false;
+	}
 	*seq = sa->next_seq++;
 	return true;
 }
@@ -264,8 +266,10 @@ enum iips_verdict iips_egress(struct iips_sa *sa, struct rte_mbuf *m)
 	uint8_t *esp = NULL;
 	uint64_t seq = 0;
 
-	if (sa->expired)
+	if (sa->expired) {
+		sa->stats.oerrors++;
 		return IIPS_EXPIRED;
+	}
 	if (protocol ? !take_sequence(sa, &seq) || !frame_egress(sa, m, seq, &esp, &text)
 		     : !locate_egress(sa, m, &seq, &esp, &text)) {
 		sa->stats.oerrors++;
@@ -409,8 +413,10 @@ enum iips_verdict iips_ingress(struct iips_sa *sa, struct rte_mbuf *m, uint16_t 
 	uint32_t bytes = m->pkt_len;
 	uint64_t seq;
 
-	if (sa->expired)
+	if (sa->expired) {
+		sa->stats.ierrors++;
 		return IIPS_EXPIRED;
+	}
 	if (m->nb_segs != 1 || esp_offset + fixed + 2 > m->data_len)
 		goto failed;
 	text_len = m->data_len - esp_offset - fixed;

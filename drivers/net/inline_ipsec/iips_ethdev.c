@@ -25,6 +25,7 @@ RTE_LOG_REGISTER_DEFAULT(iips_logtype, NOTICE);
 #define ARG_MAX_SESSIONS "max_sessions"
 #define ARG_FAIL_EVERY "fail_every"
 #define ARG_DROP_LINK_AFTER "drop_link_after"
+#define ARG_SEQUENCE_END "sequence_end"
 
 static bool has_backing(const struct iips_port *port)
 {
@@ -365,13 +366,14 @@ static int take_backing(struct iips_port *port, struct rte_kvargs *args, const c
 
 static int read_args(struct iips_port *port, struct rte_kvargs *args, const char *name)
 {
-	uint64_t queues, sessions, fail, link;
+	uint64_t queues, sessions, fail, link, last;
 	bool bf2;
 
 	if (number(args, ARG_QUEUES, 1, 1, IIPS_MAX_QUEUES, &queues) != 0 ||
 	    number(args, ARG_MAX_SESSIONS, 65536, 1, 1u << 24, &sessions) != 0 ||
 	    number(args, ARG_FAIL_EVERY, 0, 0, UINT32_MAX, &fail) != 0 ||
 	    number(args, ARG_DROP_LINK_AFTER, 0, 0, UINT64_MAX, &link) != 0 ||
+	    number(args, ARG_SEQUENCE_END, 0, 0, UINT64_MAX, &last) != 0 ||
 	    word(args, ARG_LOOPBACK, "0", "1", &port->loopback_devarg) != 0 ||
 	    word(args, ARG_CIPHER, "openssl", "none", &port->cipher_none) != 0 ||
 	    word(args, ARG_PROFILE, "generic", "bf2", &bf2) != 0)
@@ -380,6 +382,7 @@ static int read_args(struct iips_port *port, struct rte_kvargs *args, const char
 	port->max_sessions = (uint32_t)sessions;
 	port->fail_every = (uint32_t)fail;
 	port->drop_link_after = link;
+	port->sequence_end = last;
 	port->profile = bf2 ? IIPS_PROFILE_BF2 : IIPS_PROFILE_GENERIC;
 	rte_eth_random_addr(port->mac.addr_bytes);
 	return take_backing(port, args, name);
@@ -434,7 +437,8 @@ static int probe_with(struct rte_vdev_device *vdev, struct rte_kvargs *args)
 static int probe(struct rte_vdev_device *vdev)
 {
 	static const char *const valid[] = { ARG_BACKING, ARG_LOOPBACK,	    ARG_QUEUES,	    ARG_PROFILE,	 ARG_CIPHER,
-					     ARG_MAX_SESSIONS, ARG_FAIL_EVERY, ARG_DROP_LINK_AFTER, NULL };
+					     ARG_MAX_SESSIONS, ARG_FAIL_EVERY, ARG_DROP_LINK_AFTER,
+					     ARG_SEQUENCE_END, NULL };
 	struct rte_kvargs *args;
 	int ret;
 
@@ -470,4 +474,4 @@ static struct rte_vdev_driver driver = {
 RTE_PMD_REGISTER_VDEV(net_inline_ipsec, driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_inline_ipsec,
 	ARG_BACKING "=<port> " ARG_LOOPBACK "=<0|1> " ARG_QUEUES "=<int> " ARG_PROFILE "=<generic|bf2> " ARG_CIPHER
-	"=<openssl|none> " ARG_MAX_SESSIONS "=<int> " ARG_FAIL_EVERY "=<int> " ARG_DROP_LINK_AFTER "=<int>");
+	"=<openssl|none> " ARG_MAX_SESSIONS "=<int> " ARG_FAIL_EVERY "=<int> " ARG_DROP_LINK_AFTER "=<int> " ARG_SEQUENCE_END "=<int>");

@@ -234,6 +234,9 @@ static struct iips_sa *new_sa(const struct iips_port *port, const struct rte_sec
 	sa->suite = *suite;
 	sa->userdata = conf->userdata;
 	sa->next_seq = conf->ipsec.esn.value != 0 ? conf->ipsec.esn.value : 1;
+	sa->last_seq = conf->ipsec.options.esn ? UINT64_MAX - 1 : UINT32_MAX;
+	if (port->sequence_end != 0)
+		sa->last_seq = RTE_MIN(sa->last_seq, port->sequence_end);
 	sa->highest = egress ? 0 : conf->ipsec.esn.value;
 	sa->iv_counter = rte_rand();
 	rte_spinlock_init(&sa->lock);
@@ -391,6 +394,8 @@ void iips_check_lifetime(struct iips_sa *sa, struct iips_events *events)
 	const struct rte_security_ipsec_lifetime *life = &sa->xform.life;
 	uint64_t packets = sa->stats.opackets + sa->stats.ipackets, bytes = sa->stats.obytes + sa->stats.ibytes;
 
+	if (sa->overflow)
+		tell(sa, events, RTE_ETH_EVENT_IPSEC_ESN_OVERFLOW, &sa->overflow_told);
 	if (life->packets_soft_limit != 0 && packets >= life->packets_soft_limit)
 		tell(sa, events, RTE_ETH_EVENT_IPSEC_SA_PKT_EXPIRY, &sa->soft_packets_told);
 	if (life->bytes_soft_limit != 0 && bytes >= life->bytes_soft_limit)
