@@ -215,7 +215,7 @@ std::vector<CertificateData> certificates_to_send(const Credentials& credentials
     std::vector<CertificateData> chain;
     auto next = credentials.store().own_certificate(connection);
     auto pool = credentials.store().of(connection.local.certs);
-    const auto known = credentials.store().known();
+    const auto known = credentials.store().known_cas();
     pool.insert(pool.end(), known.begin(), known.end());
     while (next && chain.size() < kMaxChain) {
         chain.push_back({kX509Signature, {next->der().begin(), next->der().end()}});

@@ -135,7 +135,7 @@ base::Result<int64_t> trust(const Credentials& credentials, const PeerAuthInput&
         return denied(
             base::format("the peer's certificate \"%s\" is none of remote.certs", certificate.subject().c_str()));
     auto others = sent;
-    const auto known = store.known();
+    const auto known = store.known_cas();
     others.insert(others.end(), known.begin(), known.end());
     std::vector<crypto::RevocationList> revoked;
     for (const auto& [name, list] : store.revoked)

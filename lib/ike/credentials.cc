@@ -1,7 +1,7 @@
 #include "ike/credentials.h"
 
 #include <algorithm>
-#include <tuple>
+#include <iterator>
 #include <utility>
 
 #include "base/text.h"
@@ -23,40 +23,6 @@ Error in_file(const std::string& name, Error error)
     return error;
 }
 
-/// How well `pattern` describes `id`: 0 not, 1 as anybody, 2 by a pattern, 3 exactly.
-int fit(const Identity& pattern, const Identity& id)
-{
-    if (pattern.is_any())
-        return 1;
-    if (id.is_any())
-        return 0;
-    if (pattern.equals(id))
-        return 3;
-    return pattern.matches(id) ? 2 : 0;
-}
-
-int best_fit(const std::vector<Identity>& patterns, const Identity& id)
-{
-    int best = 0;
-    for (const auto& pattern : patterns)
-        best = std::max(best, fit(pattern, id));
-    return best;
-}
-
-/// How well a secret suits the two: the peer's part first. Nothing when it is meant for others. One that names the two
-/// ends of a pair is not for a third who knows one of them.
-std::optional<std::pair<int, int>> suits(const model::SharedSecret& secret, const Identity& own, const Identity& peer)
-{
-    if (secret.ids.empty())
-        return std::pair(0, 0);
-    const int for_peer = best_fit(secret.ids, peer), for_own = best_fit(secret.ids, own);
-    const bool only_own =
-        std::all_of(secret.ids.begin(), secret.ids.end(), [&](const Identity& id) { return fit(id, own) != 0; });
-    if (for_peer == 0 && !only_own)
-        return std::nullopt;
-    return std::pair(for_peer, for_own);
-}
-
 bool same_data(const std::vector<uint8_t>& a, std::span<const uint8_t> b)
 {
     return std::equal(a.begin(), a.end(), b.begin(), b.end());
@@ -71,12 +37,7 @@ Credentials& Credentials::operator=(Credentials&&) noexcept = default;
 
 void Credentials::add_secret(model::SharedSecret secret)
 {
-    for (auto& old : store_->secrets)
-        if (old.type == secret.type && old.ids == secret.ids) {
-            old = std::move(secret);
-            return;
-        }
-    store_->secrets.push_back(std::move(secret));
+    store_->secrets.add(std::move(secret));
 }
 
 base::Result<void> Credentials::add_private_key(const std::string& name, std::span<const uint8_t> bytes,
@@ -97,7 +58,16 @@ base::Result<void> Credentials::add_certificates(const std::string& name, std::s
     auto certificates = Certificate::parse_all(bytes);
     if (!certificates)
         return in_file(name, std::move(certificates).error());
-    store_->files.insert_or_assign(name, std::move(certificates).value());
+    auto& file = store_->files[name];
+    for (const auto& old : file) {
+        const auto [first, last] = store_->by_key.equal_range(old.public_key().key_id());
+        if (const auto same = std::find_if(first, last, [&](const auto& entry) { return entry.second == old; });
+            same != last)
+            store_->by_key.erase(same);
+    }
+    file = std::move(certificates).value();
+    for (const auto& certificate : file)
+        store_->by_key.emplace(certificate.public_key().key_id(), certificate);
     return {};
 }
 
@@ -129,34 +99,13 @@ base::Result<void> Credentials::add_crl(const std::string& name, std::span<const
 
 const base::SecretBytes* Credentials::find_ppk(const Identity& id) const
 {
-    const model::SharedSecret* best = nullptr;
-    int best_score = 0;
-    for (const auto& secret : store_->secrets) {
-        const int score = secret.type == model::SecretType::kPpk ? best_fit(secret.ids, id) : 0;
-        if (score > best_score) {
-            best = &secret;
-            best_score = score;
-        }
-    }
-    return best == nullptr ? nullptr : &best->secret;
+    return store_->secrets.find_ppk(id);
 }
 
 const base::SecretBytes* Credentials::find_psk(const Identity& own, const Identity& peer,
                                                const net::IpAddress& peer_address) const
 {
-    const Identity known_peer = peer.is_any() ? identity_of(peer_address) : peer;
-    const model::SharedSecret* best = nullptr;
-    std::pair<int, int> best_score;
-    for (const auto& secret : store_->secrets) {
-        if (secret.type != model::SecretType::kIke)
-            continue;
-        const auto score = suits(secret, own, known_peer);
-        if (score && (best == nullptr || *score > best_score)) {
-            best = &secret;
-            best_score = *score;
-        }
-    }
-    return best == nullptr ? nullptr : &best->secret;
+    return store_->secrets.find_psk(own, peer.is_any() ? identity_of(peer_address) : peer);
 }
 
 const crypto::PrivateKey* Credentials::Store::key_of(const Certificate& certificate) const
@@ -180,22 +129,31 @@ std::vector<Certificate> Credentials::Store::anchors(const model::IkeConnection&
     return connection.remote.cacerts.empty() ? authorities : of(connection.remote.cacerts);
 }
 
-std::vector<Certificate> Credentials::Store::known() const
+std::vector<Certificate> Credentials::Store::known_cas() const
 {
     auto all = authorities;
     for (const auto& [name, certificates] : files)
-        all.insert(all.end(), certificates.begin(), certificates.end());
+        std::copy_if(certificates.begin(), certificates.end(), std::back_inserter(all),
+                     [](const Certificate& certificate) { return certificate.is_ca(); });
     return all;
 }
 
 std::optional<Certificate> Credentials::Store::own_certificate(const model::IkeConnection& connection) const
 {
     const auto& local = connection.local;
-    const auto mine = [this](const Certificate& certificate) { return key_of(certificate) != nullptr; };
-    const auto candidates = local.certs.empty() ? known() : of(local.certs);
-    for (const auto& certificate : candidates)
-        if (mine(certificate) && (!local.certs.empty() || (!local.id.is_any() && names(certificate, local.id))))
-            return certificate;
+    if (!local.certs.empty()) {
+        for (const auto& certificate : of(local.certs))
+            if (key_of(certificate) != nullptr)
+                return certificate;
+        return std::nullopt;
+    }
+    for (const auto& key : keys) {
+        const auto [first, last] = by_key.equal_range(key.public_key().key_id());
+        const auto found = std::find_if(
+            first, last, [&](const auto& entry) { return !local.id.is_any() && names(entry.second, local.id); });
+        if (found != last)
+            return found->second;
+    }
     return std::nullopt;
 }
 

@@ -74,11 +74,9 @@ void check_secret(const Credentials& credentials, const model::IkeConnection& co
     const auto& remote = connection.remote.id;
     const auto address = connection.remote_address();
     const bool known = !remote.is_any() || address.has_value();
-    const auto& secrets = credentials.store().secrets;
     const bool found =
         known ? credentials.find_psk(connection.local.id, remote, address.value_or(net::IpAddress())) != nullptr
-              : std::any_of(secrets.begin(), secrets.end(),
-                            [](const auto& s) { return s.type == model::SecretType::kIke; });
+              : credentials.store().secrets.has(model::SecretType::kIke);
     if (!found)
         add(findings,
             base::format("secrets: there is no pre-shared key for %s", known && !remote.is_any()

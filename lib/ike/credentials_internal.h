@@ -1,6 +1,7 @@
 // What credentials hold, for those who authenticate with them.
 #pragma once
 
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,14 +10,18 @@
 #include "crypto/certificate.h"
 #include "crypto/private_key.h"
 #include "ike/credentials.h"
+#include "ike/shared_secrets_internal.h"
 #include "model/ike_connection.h"
 
 namespace ipsecgw::ike {
 
 struct Credentials::Store {
-    std::vector<model::SharedSecret> secrets;
+    using KeyId = std::array<uint8_t, crypto::kSha1Bytes>;
+
+    SharedSecrets secrets;
     std::vector<crypto::PrivateKey> keys;
     std::map<std::string, std::vector<crypto::Certificate>> files;  // by the name connections know
+    std::multimap<KeyId, crypto::Certificate> by_key;               // the same, by their public keys
     std::vector<crypto::Certificate> authorities;
     std::map<std::string, crypto::RevocationList> revoked;  // by file
 
@@ -28,8 +33,8 @@ struct Credentials::Store {
     /// The CAs that may vouch for the peer of `connection`.
     [[nodiscard]] std::vector<crypto::Certificate> anchors(const model::IkeConnection& connection) const;
 
-    /// Every certificate here: to complete chains, not to trust.
-    [[nodiscard]] std::vector<crypto::Certificate> known() const;
+    /// Every CA's certificate here: to complete chains, not to trust.
+    [[nodiscard]] std::vector<crypto::Certificate> known_cas() const;
 
     /// Our certificate on `connection`: of `local.certs` the first whose key we have; without `local.certs` any that we
     /// have the key of and that names `local.id`.

@@ -56,6 +56,35 @@ TEST(Credentials, APairsSecretIsNotForThirds)
     EXPECT_EQ(credentials.find_psk(id("moon.example.org"), id("%any"), address), nullptr);
 }
 
+/// The index and a look at every secret must find the same.
+TEST(Credentials, FindTheSameSecretAmongMany)
+{
+    Credentials credentials;
+    const auto address = net::IpAddress::parse("192.0.2.9").value();
+    const auto find = [&](const std::string& own, const std::string& peer) {
+        return text(credentials.find_psk(id(own.c_str()), id(peer.c_str()), address));
+    };
+    for (int i = 0; i < 3000; i++) {
+        const std::string peer = "gw-" + std::to_string(i) + ".example.org";
+        add(credentials, model::SecretType::kIke, ("secret " + std::to_string(i)).c_str(),
+            {"hub.example.org", peer.c_str()});
+    }
+    EXPECT_EQ(find("hub.example.org", "gw-1234.example.org"), "secret 1234");
+    EXPECT_EQ(find("Hub.example.org", "GW-2999.Example.ORG"), "secret 2999");
+    EXPECT_EQ(find("hub.example.org", "gw-3000.example.org"), "none")
+        << "hub is named by all, and none is for everybody";
+    add(credentials, model::SecretType::kIke, "new 1234", {"hub.example.org", "gw-1234.example.org"});
+    EXPECT_EQ(find("hub.example.org", "gw-1234.example.org"), "new 1234");
+    add(credentials, model::SecretType::kIke, "by name", {"C=CH, O=Example, CN=gw"});
+    EXPECT_EQ(find("hub.example.org", "C=ch, O=EXAMPLE, CN=gw"), "by name");
+    add(credentials, model::SecretType::kIke, "hub's", {"hub.example.org"});
+    EXPECT_EQ(find("hub.example.org", "gw-3000.example.org"), "hub's");
+    EXPECT_EQ(find("hub.example.org", "gw-7.example.org"), "secret 7");
+    add(credentials, model::SecretType::kIke, "anybody's", {"%any"});
+    EXPECT_EQ(find("hub.example.org", "gw-3000.example.org"), "anybody's") << "the peer's part counts first";
+    EXPECT_EQ(find("hub.example.org", "gw-7.example.org"), "secret 7");
+}
+
 TEST(Credentials, FindPpks)
 {
     Credentials credentials;
@@ -135,6 +164,26 @@ TEST(Credentials, CheckTellsWhatACertificateConnectionLacks)
     end.connection.remote.cacerts = {"moon.pem", "nowhere.pem"};
     EXPECT_EQ(findings(end), (Texts{"remote.cacerts: no certificate was read from nowhere.pem",
                                     "remote.cacerts: \"CN=moon\" is not a CA's certificate"}));
+}
+
+/// A file read again takes the place of its old contents everywhere.
+TEST(Credentials, ReplaceAFile)
+{
+    End end("moon.example.org", "sun.example.org", "192.0.2.1");
+    const auto ca = Issued::make_ca("CN=root");
+    const auto make = [&](const char* name) {
+        return Issued::make({.subject = "CN=moon", .extensions = {{"subjectAltName", name}}}, &ca);
+    };
+    const auto old = make("DNS:moon.example.org"), young = make("DNS:venus.example.org");
+    end.trust(ca);
+    ASSERT_TRUE(end.credentials.add_private_key("old.key", old.key_der(), {}));
+    ASSERT_TRUE(end.credentials.add_private_key("young.key", young.key_der(), {}));
+    ASSERT_TRUE(end.credentials.add_certificates("moon.pem", old.pem()));
+    EXPECT_EQ(findings(end), Texts{});
+    ASSERT_TRUE(end.credentials.add_certificates("moon.pem", young.pem()));
+    EXPECT_EQ(findings(end), Texts{"local.id: there is no certificate with a private key that names moon.example.org"});
+    end.connection.local.id = id("venus.example.org");
+    EXPECT_EQ(findings(end), Texts{});
 }
 
 TEST(Credentials, CheckTellsOfKeyUsage)
