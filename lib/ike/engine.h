@@ -21,6 +21,7 @@ struct IkeConnection;
 namespace ipsecgw::ike {
 
 class Credentials;
+struct Core;
 
 /// Values without a place in a connection; strongSwan's defaults.
 struct EngineOptions {
@@ -120,7 +121,6 @@ class Engine {
     [[nodiscard]] EngineStats stats() const;
 
   private:
-    struct Core;
     std::unique_ptr<Core> core_;
 };
 

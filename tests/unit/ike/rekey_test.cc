@@ -1,0 +1,133 @@
+// CREATE_CHILD_SA and deletes without collisions (RFC 7296 sections 1.3, 1.4 and 2.8).
+#include "unit/ike/ladder.h"
+
+namespace ipsecgw::ike {
+namespace {
+
+using Rekey = Ladder;
+
+//  moon                                  sun
+//  N(REKEY_SA), SA, Ni, TSi, TSr -->           receive side installed before it answers
+//                                <--     SA, Nr, TSi, TSr
+//  D                             -->           sends on the new SA from here on
+//                                <--     D
+TEST_F(Rekey, AChildLosesNothing)
+{
+    establish();
+    watch_traffic = true;
+    const auto before = moon.children()[0];
+    rekey_child(moon);
+    deliver(take(moon));
+    EXPECT_EQ(sun.sas.size(), 3U);  // the new receive side, and the old pair
+    EXPECT_NE(sun.outbound(sun.bindings.begin()->first), nullptr);
+    EXPECT_EQ(sun.outbound(sun.bindings.begin()->first)->spi,
+              before.spi_in);  // not moved: moon may not have the answer
+    deliver(take(sun));
+    EXPECT_EQ(moon.outbound(moon.bindings.begin()->first)->spi, moon.children()[1].spi_out);
+    deliver(take(moon));
+    EXPECT_EQ(sun.outbound(sun.bindings.begin()->first)->spi, moon.children()[1].spi_in);
+    deliver(take(sun));
+    EXPECT_TRUE(wire.empty());
+    EXPECT_NE(moon.inbound(before.spi_in), nullptr);  // drained for a while
+    EXPECT_EQ(moon.child_rekeys, 1);
+    EXPECT_EQ(sun.child_rekeys, 1);
+    EXPECT_EQ(moon.child_downs + sun.child_downs, 0);
+    expect_settled();
+    EXPECT_EQ(moon.inbound(before.spi_in), nullptr);
+}
+
+TEST_F(Rekey, AChildByTheResponder)
+{
+    establish();
+    watch_traffic = true;
+    rekey_child(sun);
+    run();
+    EXPECT_EQ(moon.child_rekeys, 1);
+    expect_settled();
+}
+
+TEST_F(Rekey, AChildWithPerfectForwardSecrecyAfterInvalidKe)
+{
+    load(
+        [](auto& c) { c.children[0].esp_proposals = model::parse_esp_proposals("aes128gcm16-x25519-ecp256").value(); });
+    auto other = connection(sun, moon);
+    other.children[0].esp_proposals = model::parse_esp_proposals("aes128gcm16-ecp256").value();
+    load_on(sun, other);
+    initiate(moon);
+    run();
+    watch_traffic = true;
+    rekey_child(moon);
+    deliver(take(moon));
+    deliver(take(sun));  // INVALID_KE_PAYLOAD
+    EXPECT_TRUE(moon.logged("requested ecp256"));
+    run();
+    expect_settled();
+    EXPECT_NE(moon.children()[0].suite.find("ecp256"), std::string::npos);
+    rekey_child(moon);  // the group is known now
+    EXPECT_EQ(waiting(moon), 1U);
+    deliver(take(moon));
+    deliver(take(sun));
+    EXPECT_EQ(moon.child_rekeys, 2);
+    run();
+    expect_settled();
+}
+
+TEST_F(Rekey, AnIkeSaKeepsItsChildren)
+{
+    establish();
+    watch_traffic = true;
+    const auto before = moon.only_ike_sa();
+    rekey_ike(moon);
+    run();
+    EXPECT_EQ(moon.ike_rekeys, 1);
+    EXPECT_EQ(sun.ike_rekeys, 1);
+    expect_settled();
+    EXPECT_NE(moon.only_ike_sa().spi_i, before.spi_i);
+    EXPECT_EQ(moon.child_downs + sun.child_downs + moon.ike_downs + sun.ike_downs, 0);
+    rekey_child(sun);  // the keys of the new one work, both ways
+    run();
+    rekey_ike(sun);
+    run();
+    expect_settled();
+    EXPECT_EQ(sun.only_ike_sa().role, Role::kInitiator);
+}
+
+TEST_F(Rekey, ADeletedChildLeavesTheIkeSa)
+{
+    establish();
+    terminate_child(sun);
+    run();
+    EXPECT_EQ(moon.child_downs, 1);
+    EXPECT_EQ(sun.child_downs, 1);
+    expect_settled(1, 0);
+}
+
+TEST_F(Rekey, ADeletedIkeSaTakesAllAlong)
+{
+    establish();
+    terminate_ike(moon);
+    run();
+    EXPECT_EQ(moon.child_downs, 1);
+    EXPECT_EQ(sun.child_downs, 1);
+    EXPECT_EQ(moon.ike_downs, 1);
+    EXPECT_EQ(sun.ike_downs, 1);
+    expect_settled(0, 0);
+}
+
+TEST_F(Rekey, TimesOfTheConnectionDriveIt)
+{
+    load([](auto& c) {
+        c.rekey_time_s = 1000;
+        c.children[0].time_s = {300, 330, 30};
+    });
+    initiate(moon);
+    run();
+    watch_traffic = true;
+    pass(10'000);
+    EXPECT_GE(moon.child_rekeys, 30);
+    EXPECT_GE(moon.ike_rekeys, 9);
+    EXPECT_EQ(moon.child_downs + sun.child_downs + moon.ike_downs + sun.ike_downs, 0);
+}
+
+}  // namespace
+}  // namespace ipsecgw::ike
