@@ -31,6 +31,7 @@ dpdk                | check | dpdk-test: DPDK's own suite for ports that do IPse
 dpdk-doc            | bench | ipsec-secgw's source, the peer tools/bench-peers builds
 make                | bench | ipsec-secgw's build
 python3-cryptography | bench | seals the packets of tools/bench-peers: nothing of the gateway's code
+lua5.4              | check | runs the Pktgen scripts of bench/pktgen against a stand-in
 xz-utils            | check | unpacks DPDK's source package, which has the driver headers
 binutils            | check | objdump: looks for process-wide objects
 LIST

@@ -165,6 +165,19 @@ def peers_suite(context, suite):
     return tally.Tally(passed=len(rows)) if rows else tally.failure(f"{done.why()}: {_last_line(context.log(suite))}")
 
 
+def wire_suite(context, suite):
+    """The RFC 2544 search over veth finds a rate; which, is not judged here."""
+    context.builder.configure("gcc")
+    context.builder.compile("gcc", context.builder.targets_under("gcc", "app"))
+    out = LOGS / "wire.json"
+    out.unlink(missing_ok=True)
+    done = process.run([ROOT / "bench/pktgen/run-local", "--sizes", "1420", "--seconds", 0.3, "--loss", 0.3, "--resolution", 0.3, "--max-mbit", 400, "--json", out,
+                        "--build", context.builder.directory("gcc")], context.log(suite), timeout=suite.limit_s)
+    rows = json.loads(out.read_text(encoding="utf-8"))["results"] if done.ok and out.exists() else []
+    found = [r for r in rows if r["packets_per_second"] > 0]
+    return tally.Tally(passed=len(found)) if rows and found == rows else tally.failure(f"{done.why()}: {_last_line(context.log(suite))}")
+
+
 def driver_suite(context, suite):
     """DPDK's own inline IPsec suite on the model port, a driver that wants headers only the source package has."""
     log = context.log(suite)
@@ -246,6 +259,7 @@ SUITES = (
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
     Suite("bench", "every micro benchmark runs", bench_suite, 200),
     Suite("e2e", "the gateway's bench runs each kind of case", e2e_suite, 100),
+    Suite("wire", "the RFC 2544 search over veth finds a rate", wire_suite, 120, root=True, tools=("ip", "tc", "ethtool", "dpdk-testpmd")),
     Suite("peers", "the comparison with ipsec-secgw runs", peers_suite, 200, tools=("dpdk-testpmd", "make")),
 )
 
