@@ -58,7 +58,7 @@ bool vaes_gcm_is_supported() noexcept
 
 Result<CipherContextPtr> make_vaes_gcm_context(const KeyRequest& request, int socket)
 {
-    if (!is_gcm(request.suite.encryption) || !vaes_gcm_is_supported())
+    if (!is_gcm(request.suite.encryption))
         return Error{ErrorCode::kUnsupported,
                      base::format("%s cannot do %s", kVaesGcmName, request.suite.name().c_str())};
     void* const memory = rte_zmalloc_socket("vaes_gcm_key", sizeof(VaesGcmContext), RTE_CACHE_LINE_SIZE,
@@ -77,6 +77,7 @@ Result<CipherContextPtr> make_vaes_gcm_context(const KeyRequest& request, int so
     context->destroy = &destroy;
     context->engine = kVaesGcmName;
     context->shareable = true;
+    context->hot_bytes = sizeof *context;
     return CipherContextPtr(context);
 }
 

@@ -12,13 +12,14 @@
 
 namespace ipsecgw::sa {
 
-/// A flow seen from the gateway: local address, remote address (two words each), then family, protocol and ports. A mask over it has
-/// the same shape.
+/// A flow seen from the gateway: local address, remote address (two words each), then family, protocol and ports. A
+/// mask over it has the same shape.
 using FlowWords = std::array<uint64_t, 5>;
 
 constexpr uint64_t pack_upper(net::Family family, uint8_t protocol, uint16_t local_port, uint16_t remote_port) noexcept
 {
-    return uint64_t{static_cast<uint8_t>(family)} << 40 | uint64_t{protocol} << 32 | uint64_t{remote_port} << 16 | local_port;
+    return uint64_t{static_cast<uint8_t>(family)} << 40 | uint64_t{protocol} << 32 | uint64_t{remote_port} << 16 |
+           local_port;
 }
 
 /// One packet ready for look-up.
@@ -67,8 +68,8 @@ struct PortMatch {
     bool operator==(const PortMatch&) const = default;
 };
 
-/// A pair of traffic selectors. A flow matches when its masked words equal `value` and the ports are allowed; single ports are in
-/// the words too, so that they can be hashed.
+/// A pair of traffic selectors. A flow matches when its masked words equal `value` and the ports are allowed; single
+/// ports are in the words too, so that they can be hashed.
 struct FlowSelector {
     FlowWords mask;
     FlowWords value;
@@ -76,6 +77,9 @@ struct FlowSelector {
 
     /// Nothing when no packet can match both: different families, different protocols.
     static std::optional<FlowSelector> from(const model::TrafficSelector& local, const model::TrafficSelector& remote);
+
+    /// One that no flow matches.
+    static FlowSelector none() noexcept { return {{}, {~uint64_t{0}, 0, 0, 0, 0}, {}}; }
 
     [[nodiscard]] bool matches(const Flow& flow) const noexcept
     {

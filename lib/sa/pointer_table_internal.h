@@ -17,9 +17,10 @@
 
 namespace ipsecgw::sa {
 
-/// Open addressing with linear probing; each entry is one word: 48 bits of pointer and 16 bits of hash, so that a probe touches one
-/// line of the table and, almost always, only the object it is looking for. At most half of the entries are not empty, whatever was
-/// erased: when they pass that, the table is rebuilt aside and swapped in, which costs O(1) amortized per change.
+/// Open addressing with linear probing; each entry is one word: 48 bits of pointer and 16 bits of hash, so that a probe
+/// touches one line of the table and, almost always, only the object it is looking for. At most half of the entries are
+/// not empty, whatever was erased: when they pass that, the table is rebuilt aside and swapped in, which costs O(1)
+/// amortized per change.
 ///
 /// `Traits` has `Object` and `static uint64_t hash(const Object&)`; the hash must be good in its high and its low bits.
 /// The table does not own its objects: erase, then retire them.
@@ -27,7 +28,7 @@ namespace ipsecgw::sa {
 /// Threads: find and prefetch by any reader registered with the Reclaimer's Qsbr; everything else by the one writer.
 template <class Traits>
 class PointerTable {
- public:
+  public:
     using Object = typename Traits::Object;
 
     explicit PointerTable(dpdk::Reclaimer& reclaimer) : reclaimer_(reclaimer) {}
@@ -57,6 +58,15 @@ class PointerTable {
         rte_prefetch0(&index.at(index.home(hash)));
     }
 
+    /// The same for the object itself, when the table's own line is there: two lines of what most probably is found.
+    void prefetch_object(uint64_t hash) const noexcept
+    {
+        const Index index(index_.load(std::memory_order_acquire));
+        const uint64_t entry = index.at(index.home(hash)).load(std::memory_order_relaxed) & kPointerMask;
+        rte_prefetch0(reinterpret_cast<const void*>(entry));
+        rte_prefetch0(reinterpret_cast<const void*>(entry + RTE_CACHE_LINE_SIZE));
+    }
+
     /// Makes room for one more object; the only call that can fail. False: no memory, nothing changed.
     [[nodiscard]] bool reserve()
     {
@@ -65,7 +75,8 @@ class PointerTable {
         return rebuild(std::bit_ceil((live_ + 1) * 3));
     }
 
-    /// Publishes `object`, which is not in the table, after a successful reserve(). False: its address does not fit 48 bits.
+    /// Publishes `object`, which is not in the table, after a successful reserve(). False: its address does not fit 48
+    /// bits.
     [[nodiscard]] bool insert(Object* object) noexcept
     {
         if ((reinterpret_cast<uintptr_t>(object) & ~kPointerMask) != 0)
@@ -84,7 +95,8 @@ class PointerTable {
         }
     }
 
-    /// Publishes `next` in place of `old`, which is in the table and has the same hash. `next` fits 48 bits as insert() asks.
+    /// Publishes `next` in place of `old`, which is in the table and has the same hash. `next` fits 48 bits as insert()
+    /// asks.
     void replace(const Object* old, Object* next) noexcept
     {
         assert((reinterpret_cast<uintptr_t>(next) & ~kPointerMask) == 0);
@@ -126,15 +138,16 @@ class PointerTable {
     /// Entries allocated.
     [[nodiscard]] uint64_t capacity() const noexcept { return current().count(); }
 
- private:
+  private:
     using Entry = std::atomic<uint64_t>;
 
-    // A power of two of entries, in one word: they start on a cache line, so the low bits of their address hold the logarithm. A
-    // reader gets both with one load. Zero: none yet.
+    // A power of two of entries, in one word: they start on a cache line, so the low bits of their address hold the
+    // logarithm. A reader gets both with one load. Zero: none yet.
     class Index {
-     public:
+      public:
         explicit Index(uintptr_t word) : word_(word) {}
-        Index(void* memory, uint64_t count) : word_(reinterpret_cast<uintptr_t>(memory) | static_cast<uintptr_t>(std::countr_zero(count)))
+        Index(void* memory, uint64_t count)
+            : word_(reinterpret_cast<uintptr_t>(memory) | static_cast<uintptr_t>(std::countr_zero(count)))
         {
         }
         [[nodiscard]] uintptr_t word() const noexcept { return word_; }
@@ -147,7 +160,7 @@ class PointerTable {
             return static_cast<Entry*>(memory())[i & ((uint64_t{1} << (word_ & kLogMask)) - 1)];
         }
 
-     private:
+      private:
         static constexpr uintptr_t kLogMask = 63;
         static_assert(RTE_CACHE_LINE_SIZE > kLogMask);
         uintptr_t word_;

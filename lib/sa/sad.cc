@@ -1,8 +1,7 @@
 #include "sa/sad.h"
 
-#include <sys/mman.h>
-
 #include <atomic>
+#include <sys/mman.h>
 #include <utility>
 #include <vector>
 
@@ -20,8 +19,8 @@ namespace {
 struct BySpi {
     using Object = InboundSa;
 
-    // The high bits of a product depend on all of the SPI, so sequential and random SPIs spread alike; folding brings them down
-    // to the low bits, where the table takes its tag.
+    // The high bits of a product depend on all of the SPI, so sequential and random SPIs spread alike; folding brings
+    // them down to the low bits, where the table takes its tag.
     static uint64_t hash(uint32_t spi) noexcept
     {
         const uint64_t product = spi * uint64_t{0x9e3779b97f4a7c15};
@@ -34,12 +33,13 @@ struct BySpi {
 // Workers read a slot's pointer at any time; the rest is the writer's.
 template <class Owner>
 class Slots {
- public:
+  public:
     using Object = typename Owner::element_type;
 
     explicit Slots(uint32_t capacity) : capacity_(capacity)
     {
-        void* memory = mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        void* memory =
+            mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         objects_ = memory == MAP_FAILED ? nullptr : static_cast<Object**>(memory);
     }
     ~Slots()
@@ -93,7 +93,7 @@ class Slots {
     [[nodiscard]] uint32_t count() const noexcept { return count_; }
     [[nodiscard]] uint32_t capacity() const noexcept { return capacity_; }
 
- private:
+  private:
     [[nodiscard]] size_t bytes() const noexcept { return capacity_ * sizeof(Object*); }
 
     Object** objects_;
@@ -113,7 +113,7 @@ Error full(const char* direction, uint32_t capacity)
 }  // namespace
 
 class Sad::Table {
- public:
+  public:
     Table(uint32_t max_sas, dpdk::Reclaimer& reclaimer_in)
         : by_spi(reclaimer_in), inbound(max_sas), outbound(max_sas), reclaimer(reclaimer_in)
     {
@@ -146,7 +146,15 @@ InboundSa* Sad::find(uint32_t spi) const noexcept
     return table_->by_spi.find(BySpi::hash(spi), [spi](const InboundSa& sa) { return sa.spi == spi; });
 }
 
-void Sad::prefetch(uint32_t spi) const noexcept { table_->by_spi.prefetch(BySpi::hash(spi)); }
+void Sad::prefetch(uint32_t spi) const noexcept
+{
+    table_->by_spi.prefetch(BySpi::hash(spi));
+}
+
+void Sad::prefetch_found(uint32_t spi) const noexcept
+{
+    table_->by_spi.prefetch_object(BySpi::hash(spi));
+}
 
 base::Result<InboundSa*> Sad::publish(InboundSaPtr sa)
 {
@@ -191,16 +199,49 @@ base::Result<void> Sad::retire_outbound(uint32_t slot)
     return {};
 }
 
-InboundSa* Sad::inbound_by_tag(SaTag tag) const noexcept { return table_->inbound.find(tag); }
-OutboundSa* Sad::outbound_by_tag(SaTag tag) const noexcept { return table_->outbound.find(tag); }
-SaTag Sad::next_inbound_tag() const noexcept { return table_->inbound.next_tag(); }
-SaTag Sad::next_outbound_tag() const noexcept { return table_->outbound.next_tag(); }
-InboundSa* Sad::inbound_at(uint32_t slot) const noexcept { return table_->inbound.at(slot); }
-OutboundSa* Sad::outbound_at(uint32_t slot) const noexcept { return table_->outbound.at(slot); }
-uint32_t Sad::inbound_slots() const noexcept { return table_->inbound.used(); }
-uint32_t Sad::outbound_slots() const noexcept { return table_->outbound.used(); }
-uint32_t Sad::inbound_count() const noexcept { return table_->inbound.count(); }
-uint32_t Sad::outbound_count() const noexcept { return table_->outbound.count(); }
-uint32_t Sad::capacity() const noexcept { return table_->inbound.capacity(); }
+InboundSa* Sad::inbound_by_tag(SaTag tag) const noexcept
+{
+    return table_->inbound.find(tag);
+}
+OutboundSa* Sad::outbound_by_tag(SaTag tag) const noexcept
+{
+    return table_->outbound.find(tag);
+}
+SaTag Sad::next_inbound_tag() const noexcept
+{
+    return table_->inbound.next_tag();
+}
+SaTag Sad::next_outbound_tag() const noexcept
+{
+    return table_->outbound.next_tag();
+}
+InboundSa* Sad::inbound_at(uint32_t slot) const noexcept
+{
+    return table_->inbound.at(slot);
+}
+OutboundSa* Sad::outbound_at(uint32_t slot) const noexcept
+{
+    return table_->outbound.at(slot);
+}
+uint32_t Sad::inbound_slots() const noexcept
+{
+    return table_->inbound.used();
+}
+uint32_t Sad::outbound_slots() const noexcept
+{
+    return table_->outbound.used();
+}
+uint32_t Sad::inbound_count() const noexcept
+{
+    return table_->inbound.count();
+}
+uint32_t Sad::outbound_count() const noexcept
+{
+    return table_->outbound.count();
+}
+uint32_t Sad::capacity() const noexcept
+{
+    return table_->inbound.capacity();
+}
 
 }  // namespace ipsecgw::sa

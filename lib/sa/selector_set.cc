@@ -16,12 +16,19 @@ void put_prefix(const net::Prefix& prefix, uint64_t* value, uint64_t* mask)
     std::memcpy(value, prefix.network().address.data(), 16);
 }
 
-uint16_t exact_mask(const net::PortRange& range) { return range.first == range.last ? 0xffff : 0; }
-uint16_t exact_value(const net::PortRange& range) { return range.first == range.last ? range.first : 0; }
+uint16_t exact_mask(const net::PortRange& range)
+{
+    return range.first == range.last ? 0xffff : 0;
+}
+uint16_t exact_value(const net::PortRange& range)
+{
+    return range.first == range.last ? range.first : 0;
+}
 
 }  // namespace
 
-std::optional<FlowSelector> FlowSelector::from(const model::TrafficSelector& local, const model::TrafficSelector& remote)
+std::optional<FlowSelector> FlowSelector::from(const model::TrafficSelector& local,
+                                               const model::TrafficSelector& remote)
 {
     const net::Family family = local.prefix.family();
     if (family != remote.prefix.family())
@@ -35,7 +42,8 @@ std::optional<FlowSelector> FlowSelector::from(const model::TrafficSelector& loc
     put_prefix(remote.prefix, &selector.value[2], &selector.mask[2]);
     selector.ports = {local.ports, remote.ports};
     selector.value[4] = pack_upper(family, protocol, exact_value(local.ports), exact_value(remote.ports));
-    selector.mask[4] = pack_upper(net::Family{0xff}, protocol == 0 ? 0 : 0xff, exact_mask(local.ports), exact_mask(remote.ports));
+    selector.mask[4] =
+        pack_upper(net::Family{0xff}, protocol == 0 ? 0 : 0xff, exact_mask(local.ports), exact_mask(remote.ports));
     return selector;
 }
 
@@ -45,18 +53,24 @@ uint32_t FlowSelector::prefix_bits() const noexcept
                                  std::popcount(mask[3]));
 }
 
-SelectorSet::SelectorSet(std::span<const Pair> pairs)
+SelectorSet::SelectorSet(std::span<const Pair> pairs) : first_(FlowSelector::none())
 {
-    selectors_.reserve(pairs.size());
-    for (const Pair& pair : pairs)
-        if (const auto selector = FlowSelector::from(pair.local, pair.remote))
-            selectors_.push_back(*selector);
+    bool any = false;
+    for (const Pair& pair : pairs) {
+        const auto selector = FlowSelector::from(pair.local, pair.remote);
+        if (!selector)
+            continue;
+        if (any)
+            more_.push_back(*selector);
+        else
+            first_ = *selector;
+        any = true;
+    }
 }
 
-bool SelectorSet::allows(const FlowKey& inbound) const noexcept
+bool SelectorSet::more_allow(const Flow& flow) const noexcept
 {
-    const Flow flow = Flow::inbound(inbound);
-    return std::any_of(selectors_.begin(), selectors_.end(), [&flow](const auto& s) { return s.matches(flow); });
+    return std::any_of(more_.begin(), more_.end(), [&flow](const auto& s) { return s.matches(flow); });
 }
 
 }  // namespace ipsecgw::sa

@@ -66,6 +66,15 @@ struct TupleSpace {
         return best != nullptr ? best->entry : nullptr;
     }
 
+    /// Calls `hint(tuple, hash)` for the tuples that are asked first.
+    template <class Hint>
+    void for_first(const Flow& flow, Hint hint) const noexcept
+    {
+        const TupleList& views = *list.load(std::memory_order_acquire);
+        for (size_t i = 0; i < std::min(views.size(), kAhead); i++)
+            hint(*views[i].tuple, views[i].tuple->hash(flow));
+    }
+
     void publish(dpdk::Reclaimer& reclaimer)
     {
         auto next = std::make_unique<TupleList>();
@@ -221,6 +230,20 @@ Spd::~Spd() = default;
 const PolicyEntry* Spd::match_outbound(const FlowKey& packet) const noexcept
 {
     return table_->space(packet.family).match(Flow::outbound(packet), kRuleOutbound);
+}
+
+void Spd::prefetch_indexes(const FlowKey& packet) const noexcept
+{
+    table_->space(packet.family).for_first(Flow::outbound(packet), [](const Tuple& tuple, uint64_t hash) {
+        tuple.prefetch(hash);
+    });
+}
+
+void Spd::prefetch_rules(const FlowKey& packet) const noexcept
+{
+    table_->space(packet.family).for_first(Flow::outbound(packet), [](const Tuple& tuple, uint64_t hash) {
+        tuple.prefetch_bucket(hash);
+    });
 }
 
 const PolicyEntry* Spd::match_inbound(const FlowKey& packet) const noexcept

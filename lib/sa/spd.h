@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <rte_common.h>
+#include <rte_prefetch.h>
 
 #include "base/result.h"
 #include "dpdk/qsbr.h"
@@ -22,8 +23,8 @@
 namespace ipsecgw::sa {
 
 /// What an inbound SA may carry: mirrored selector pairs of the policies that name it (RFC 4301 section 5.2).
-/// Immutable.
-class SelectorSet {
+/// Immutable. Most sets are of one pair, which is in the object itself: two lines that a worker can fetch ahead.
+class alignas(RTE_CACHE_LINE_SIZE) SelectorSet {
   public:
     struct Pair {
         model::TrafficSelector local;   // our side: destination of an inbound packet
@@ -32,15 +33,31 @@ class SelectorSet {
     /// Pairs that nothing can match (two families, two protocols) are left out.
     explicit SelectorSet(std::span<const Pair> pairs);
     /// `inbound` is the opened packet as it is. Noexcept, no allocation; linear in the pairs of one SA.
-    [[nodiscard]] bool allows(const FlowKey& inbound) const noexcept;
+    [[nodiscard]] bool allows(const FlowKey& inbound) const noexcept
+    {
+        const Flow flow = Flow::inbound(inbound);
+        return first_.matches(flow) || (!more_.empty() && more_allow(flow));
+    }
+    /// Whether allows() has more than one pair to ask.
+    [[nodiscard]] bool is_long() const noexcept { return !more_.empty(); }
     /// Unique in the Spd that published the set, and never used again: what it allowed once it always allows.
     [[nodiscard]] uint64_t id() const noexcept { return id_; }
 
+    void prefetch() const noexcept
+    {
+        rte_prefetch0(this);
+        rte_prefetch0(&more_);
+    }
+
   private:
     friend class Spd;
+    [[nodiscard]] bool more_allow(const Flow& flow) const noexcept;
+
+    FlowSelector first_;
     mutable uint64_t id_ = 0;  // 0 until published
-    std::vector<FlowSelector> selectors_;
+    std::vector<FlowSelector> more_;
 };
+static_assert(sizeof(SelectorSet) == 2 * 64 || RTE_CACHE_LINE_SIZE != 64);
 
 /// What one worker counts for one policy, on a line of its own: most packets hit few policies, from all workers.
 struct alignas(RTE_CACHE_LINE_SIZE) PolicyHits {
@@ -57,7 +74,8 @@ struct PolicyEntry {
     uint32_t id;                                 // index for listings; reused after removal
     std::atomic<OutboundSa*> outbound{nullptr};  // kProtect: swung by one release store at rekey; null: drop with kNoSa
     PolicyHits* hits = nullptr;                  // [worker]; outbound and inbound clear matches, added by the worker
-    /// TSC from which on the next packet without an SA asks for one; kNoAcquire: none does. Moved on by the worker that asks.
+    /// TSC from which on the next packet without an SA asks for one; kNoAcquire: none does. Moved on by the worker that
+    /// asks.
     mutable std::atomic<uint64_t> acquire_tsc{kNoAcquire};
 
     static constexpr uint64_t kNoAcquire = UINT64_MAX;
@@ -66,7 +84,8 @@ struct PolicyEntry {
     [[nodiscard]] bool take_acquire(uint64_t now_tsc, uint64_t interval_tsc) const noexcept
     {
         uint64_t due = acquire_tsc.load(std::memory_order_relaxed);
-        return due <= now_tsc && acquire_tsc.compare_exchange_strong(due, now_tsc + interval_tsc, std::memory_order_relaxed);
+        return due <= now_tsc &&
+               acquire_tsc.compare_exchange_strong(due, now_tsc + interval_tsc, std::memory_order_relaxed);
     }
 };
 
@@ -89,6 +108,10 @@ class Spd {
 
     /// Policy for a clear packet from the protected side, or null: no policy, so discard.
     [[nodiscard]] const PolicyEntry* match_outbound(const FlowKey& packet) const noexcept;
+    /// Hints that match_outbound() for this flow follows. With several flows at hand: the indexes for each of them,
+    /// then the rules for each, then match.
+    void prefetch_indexes(const FlowKey& packet) const noexcept;
+    void prefetch_rules(const FlowKey& packet) const noexcept;
     /// Policy for a clear packet from the unprotected side (selectors mirrored). kProtect here means: must have come by
     /// ESP.
     [[nodiscard]] const PolicyEntry* match_inbound(const FlowKey& packet) const noexcept;

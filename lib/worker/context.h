@@ -157,8 +157,8 @@ uint32_t take_handed_over(Context& context) noexcept;
 // or the port the
 //   question came by; an answer to a packet out of an SA does not leave.
 
-/// A packet in clear for somebody else.
-void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept;
+/// Packets in clear for somebody else.
+void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* const> packets) noexcept;
 /// A packet out of an inbound SA for somebody else.
 void transit_opened(Context& context, rte_mbuf* m) noexcept;
 /// A packet of our own, PacketInfo::origin and in_port telling why it was made.

@@ -38,15 +38,23 @@ class FlowCache {
 
     FlowCache() : entries_(kEntries) {}
 
+    /// Where the flow's entry is, for whoever asks in two steps.
+    [[nodiscard]] uint32_t place(const sa::FlowKey& flow) const noexcept { return place_of(flow.words()); }
+    void prefetch(uint32_t place) const noexcept { rte_prefetch0(&entries_[place]); }
+
+    /// The entry, if it is the flow's and its policy is of this generation; else null.
+    [[nodiscard]] const Entry* find(uint32_t place, const sa::FlowKey& flow, uint64_t generation) const noexcept
+    {
+        const Entry& entry = entries_[place];
+        return (difference(entry, flow.words()) | (entry.generation ^ generation)) == 0 ? &entry : nullptr;
+    }
+
     /// The flow's entry; another flow's is made its own, with nothing known.
     [[nodiscard]] Entry& at(const sa::FlowKey& flow) noexcept
     {
         const auto words = flow.words();
-        Entry& entry = entries_[place(words)];
-        uint64_t difference = 0;
-        for (size_t i = 0; i < words.size(); i++)
-            difference |= words[i] ^ entry.flow[i];
-        if (difference != 0) [[unlikely]] {
+        Entry& entry = entries_[place_of(words)];
+        if (difference(entry, words) != 0) [[unlikely]] {
             entry.flow = words;
             entry.generation = kNoGeneration;
             entry.allowed_by = 0;
@@ -57,12 +65,20 @@ class FlowCache {
   private:
     static constexpr size_t kEntries = 4096;
 
+    static uint64_t difference(const Entry& entry, const std::array<uint64_t, 5>& words) noexcept
+    {
+        uint64_t bits = 0;
+        for (size_t i = 0; i < words.size(); i++)
+            bits |= words[i] ^ entry.flow[i];
+        return bits;
+    }
+
     // The traffic may choose where it collides: it gains that its own flows are looked up.
-    static size_t place(const std::array<uint64_t, 5>& words) noexcept
+    static uint32_t place_of(const std::array<uint64_t, 5>& words) noexcept
     {
         const uint64_t source = (words[0] + words[1] * 0xbf58476d1ce4e5b9) * 0x9e3779b97f4a7c15;
         const uint64_t destination = (words[2] + words[3] * 0xd6e8feb86659fd93) * 0x94d049bb133111eb;
-        return (source ^ destination ^ words[4] * 0xa0761d6478bd642f) >> 48 & (kEntries - 1);
+        return static_cast<uint32_t>((source ^ destination ^ words[4] * 0xa0761d6478bd642f) >> 48) & (kEntries - 1);
     }
 
     std::vector<Entry> entries_;

@@ -61,7 +61,7 @@ void unclaimed(Context& context, rte_mbuf* m, Kind kind) noexcept
     const PacketInfo& packet = info(m);
     const PortView& port = context.port(packet.in_port);
     if (kind == Kind::kTransit)
-        transit_clear(context, port, m);
+        transit_clear(context, port, {&m, 1});
     else if (!packet.encapsulated || packet.flow.destination_port == net::kPortNatT)
         context.drops.drop(m, Drop::kUnknownSpi);
     else
@@ -144,12 +144,24 @@ void open_owned(Context& context, Batch& batch) noexcept
     batch.count = 0;
 }
 
+/// What opening reads and writes beside the SA's own first lines.
+void prefetch_for_opening(const sa::InboundSa& sa) noexcept
+{
+    rte_prefetch0(sa.counters);
+    if (const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire); selectors != nullptr)
+        selectors->prefetch();
+    if (sa.cipher != nullptr)
+        sa.cipher->prefetch();
+}
+
 /// Whether the SA may carry the flow (RFC 4301 section 5.2 step 4).
 bool allowed(Context& context, const sa::InboundSa& sa, const sa::FlowKey& flow) noexcept
 {
     const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire);
     if (selectors == nullptr)
         return false;
+    if (!selectors->is_long()) [[likely]]
+        return selectors->allows(flow);
     FlowCache::Entry& known = context.flows.at(flow);
     if (known.allowed_by == selectors->id()) [[likely]]
         return true;
@@ -208,6 +220,9 @@ bool read_spi(const PortView& port, rte_mbuf* m) noexcept
 void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kind> kinds) noexcept
 {
     context.enter(Stage::kLookUp);
+    for (rte_mbuf* m : packets)
+        context.data.sad->prefetch_found(info(m).spi);
+    const sa::InboundSa* last = nullptr;
     Batch mine;
     for (size_t i = 0; i < packets.size(); i++) {
         rte_mbuf* m = packets[i];
@@ -223,6 +238,9 @@ void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kin
             continue;
         }
         packet.inbound = sa;
+        if (sa != last)
+            prefetch_for_opening(*sa);
+        last = sa;
         mine.add(m);
         if (mine.full())
             open_owned(context, mine);

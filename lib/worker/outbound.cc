@@ -33,7 +33,12 @@ void enqueue(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
 {
     if (context.outgoing_count == context.outgoing.size())
         seal_queued(context);
-    context.outgoing[context.outgoing_count++] = {m, &sa};
+    const uint16_t at = context.outgoing_count++;
+    context.outgoing[at] = {m, &sa};
+    if (at == 0 || context.outgoing[at - 1].sa != &sa) {
+        rte_prefetch0(&sa.counters[context.index]);
+        rte_prefetch0(&sa.ciphers[context.index]);
+    }
 }
 
 /// Larger inside than `mtu` outside allows. Fragments before it seals (RFC 4301 section 8.2 leaves the choice), so that
@@ -103,6 +108,9 @@ void seal_queued(Context& context) noexcept
         uint16_t left = context.outgoing_count;
         std::copy_n(context.outgoing.begin(), left, work.begin());
         context.outgoing_count = 0;
+        for (uint16_t i = 0; i < left; i++)
+            if ((i == 0 || work[i - 1].sa != work[i].sa) && work[i].sa->ciphers[context.index] != nullptr)
+                work[i].sa->ciphers[context.index]->prefetch();
         while (left != 0) {
             sa::OutboundSa* sa = work[0].sa;
             std::array<rte_mbuf*, kMaxWork> group;

@@ -90,18 +90,10 @@ void forward_bypassed(Context& context, rte_mbuf* m) noexcept
     forward_in_clear(context, m, route);
 }
 
-}  // namespace
-
-void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
+/// In clear from the unprotected side, or from a port that faces both and no outbound policy's.
+void transit_by_inbound_policy(Context& context, const PortView& port, rte_mbuf* m) noexcept
 {
-    context.enter(Stage::kLookUp);
     const sa::FlowKey& flow = info(m).flow;
-    if (port.role != PortRole::kUnprotected) [[likely]] {
-        if (const sa::PolicyEntry* policy = match_outbound(context, flow); policy != nullptr) {
-            apply(context, *policy, m);
-            return;
-        }
-    }
     const sa::PolicyEntry* policy = port.role == PortRole::kProtected ? nullptr : context.data.spd->match_inbound(flow);
     if (policy == nullptr) {
         context.drops.drop(m, Drop::kNoPolicy);
@@ -118,6 +110,71 @@ void transit_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
         case Action::kBypass:
             forward_bypassed(context, m);
             return;
+    }
+}
+
+/// The outbound policy of each packet. Where flows are many, each step's memory is fetched for all of them before any
+/// of them needs it.
+void match_outbound(Context& context, std::span<rte_mbuf* const> packets, const sa::PolicyEntry** policies) noexcept
+{
+    std::array<uint32_t, kMaxWork> places;
+    for (size_t i = 0; i < packets.size(); i++) {
+        places[i] = context.flows.place(info(packets[i]).flow);
+        context.flows.prefetch(places[i]);
+    }
+    const sa::Spd& spd = *context.data.spd;
+    std::array<uint32_t, kMaxWork> unknown;
+    size_t count = 0;
+    for (uint32_t i = 0; i < packets.size(); i++) {
+        const sa::FlowKey& flow = info(packets[i]).flow;
+        const FlowCache::Entry* known = context.flows.find(places[i], flow, context.spd_generation);
+        if (known != nullptr) [[likely]] {
+            policies[i] = known->outbound;
+            rte_prefetch0(policies[i]);
+            continue;
+        }
+        unknown[count++] = i;
+        spd.prefetch_indexes(flow);
+    }
+    const std::span<const uint32_t> ask(unknown.data(), count);
+    for (const uint32_t i : ask)
+        spd.prefetch_rules(info(packets[i]).flow);
+    for (const uint32_t i : ask) {
+        policies[i] = match_outbound(context, info(packets[i]).flow);
+        rte_prefetch0(policies[i]);
+    }
+}
+
+/// What apply() reads and writes.
+void prefetch_for(const Context& context, const sa::PolicyEntry& policy) noexcept
+{
+    rte_prefetch0(&policy.hits[context.index]);
+    const sa::OutboundSa* sa = policy.outbound.load(std::memory_order_relaxed);
+    if (sa == nullptr)
+        return;
+    rte_prefetch0(sa);
+    rte_prefetch0(sa->outer);
+    rte_prefetch0(&sa->next_sequence);
+}
+
+}  // namespace
+
+void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* const> packets) noexcept
+{
+    context.enter(Stage::kLookUp);
+    std::array<const sa::PolicyEntry*, kMaxWork> policies{};
+    if (port.role != PortRole::kUnprotected) {
+        match_outbound(context, packets, policies.data());
+        const sa::PolicyEntry* last = nullptr;
+        for (size_t i = 0; i < packets.size(); i++)
+            if (policies[i] != last && (last = policies[i]) != nullptr)
+                prefetch_for(context, *last);
+    }
+    for (size_t i = 0; i < packets.size(); i++) {
+        if (policies[i] != nullptr)
+            apply(context, *policies[i], packets[i]);
+        else
+            transit_by_inbound_policy(context, port, packets[i]);
     }
 }
 

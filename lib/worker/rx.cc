@@ -29,9 +29,8 @@ void count_received(Context& context, const PortState& port, std::span<rte_mbuf*
     counters.rx_bytes.add(bytes);
 }
 
-void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& candidates) noexcept
+void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& candidates, Batch& clear) noexcept
 {
-    context.enter(Stage::kClassify);
     PacketInfo& packet = info(m);
     packet.in_port = port.index;
     packet.origin = Origin::kClear;
@@ -56,8 +55,9 @@ void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& c
         candidates.packets[candidates.count++] = m;
     } else if (verdict.kind == Kind::kLocal) {
         deliver_clear(context, port, m);
+        context.enter(Stage::kClassify);
     } else {
-        transit_clear(context, port, m);
+        clear.add(m);
     }
 }
 
@@ -66,13 +66,15 @@ void process(Context& context, const PortState& port, std::span<rte_mbuf*> burst
     context.enter(Stage::kClassify);
     count_received(context, port, burst);
     Candidates candidates;
+    Batch clear;
     for (size_t i = 0; i < burst.size() && i < kPrefetchAhead; i++)
         rte_prefetch0(rte_pktmbuf_mtod(burst[i], const void*));
     for (size_t i = 0; i < burst.size(); i++) {
         if (i + kPrefetchAhead < burst.size())
             rte_prefetch0(rte_pktmbuf_mtod(burst[i + kPrefetchAhead], const void*));
-        dispatch(context, *port.view, burst[i], candidates);
+        dispatch(context, *port.view, burst[i], candidates, clear);
     }
+    transit_clear(context, *port.view, clear.all());
     inbound(context, {candidates.packets.data(), candidates.count}, {candidates.kinds.data(), candidates.count});
 }
 
