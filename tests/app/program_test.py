@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 """The built ipsec-gw as its operator meets it: start lines, signals, exit status, messages.
 
-  program_test.py IPSEC_GW [unittest arguments]
+  program_test.py IPSEC_GW... -- [unittest arguments]
+
+IPSEC_GW may be several words: an emulator and its arguments stand before the program.
 
 Needs no privileges: no huge pages, no kernel devices.
 """
@@ -18,7 +20,7 @@ import tempfile
 import time
 import unittest
 
-PROGRAM = None
+PROGRAM = []     # the words that run it
 KEYS = ("5f1c9a0be27d4438b6f30d91c85a7e2614d3f06b", "c20e8b57319fa46dd80572be4f9613ac7be1480d")
 
 CONFIG = """\
@@ -57,7 +59,7 @@ class Program(unittest.TestCase):
                 "--vdev=net_null0,no-rx=1", "--vdev=net_null1,no-rx=1"]
 
     def run_program(self, *words, timeout=30):
-        done = subprocess.run([PROGRAM, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        done = subprocess.run([*PROGRAM, *map(str, words)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               errors="replace", timeout=timeout, check=False)
         self.assert_no_key(done.stdout + done.stderr)
         return done.returncode, done.stdout, done.stderr
@@ -67,7 +69,7 @@ class Program(unittest.TestCase):
             self.assertNotIn(key, text)
 
     def launch(self, *words):
-        child = subprocess.Popen([PROGRAM, *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        child = subprocess.Popen([*PROGRAM, *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE, bufsize=0)
 
         def finish():
@@ -241,5 +243,6 @@ class Words(Program):
 
 
 if __name__ == "__main__":
-    PROGRAM = sys.argv.pop(1)
-    unittest.main(verbosity=2)
+    end = sys.argv.index("--")
+    PROGRAM = sys.argv[1:end]
+    unittest.main(verbosity=2, argv=[sys.argv[0], *sys.argv[end + 1:]])

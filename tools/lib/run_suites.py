@@ -16,9 +16,11 @@ import time
 from typing import Callable
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import arm64
 import builds
 import lab
 import process
+import sysroot
 import tally
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -183,7 +185,7 @@ def driver_suite(context, suite):
     log = context.log(suite)
     headers = process.run([ROOT / "tools" / "driver-headers"], log, timeout=180)
     if not headers.ok:
-        return tally.skip(f"no DPDK driver headers: {_last_line(log)}")
+        return tally.skip(f"no DPDK driver headers: {tally.last_line(log)}")
     context.builder.compile("gcc", ["build.ninja"])
     targets = context.builder.targets_under("gcc", "drivers")
     if not targets:         # configured before the headers were there
@@ -192,19 +194,24 @@ def driver_suite(context, suite):
         targets = context.builder.targets_under("gcc", "drivers")
     context.builder.compile("gcc", targets)
     done = process.run([ROOT / "tools" / "test-inline-suite", context.builder.directory("gcc")], log, timeout=suite.limit_s)
-    match = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", _last_line(log))
-    if match is None:
-        return tally.failure(f"{done.why()}: {_last_line(log)}")
-    counts = tally.Tally(*(int(n) for n in match.groups()))
+    counts = tally.of_last_line(log, done)
     if counts.skipped:
         counts.notes.append(f"{counts.skipped} skipped: what the port does not offer; each with its reason in {log.relative_to(ROOT)}")
-    if not done.ok and counts.failed == 0:
-        counts.add(tally.failure(done.why()))
     return counts
 
 
-def _last_line(log):
-    return (log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""])[-1]
+def arm64_suite(context, suite):
+    """Everything cross-compiled, and the unit, packet and model-port tests under qemu."""
+    log = context.log(suite)
+    process.run([ROOT / "tools" / "driver-headers"], log, timeout=180)
+    build = arm64.Arm64("generic", context.jobs)
+    build.log = log
+    try:
+        build.configure()
+        build.compile()
+    except (arm64.BuildError, sysroot.SysrootError) as error:
+        return tally.failure(str(error))
+    return arm64.run_tests(build)
 
 
 def netns_suite(context, suite):
@@ -232,10 +239,10 @@ def quickstart_suite(context, suite):
             counts.add(tally.skip(f"{' '.join(offload)}: no DPDK driver headers"))
             continue
         done = process.run([ROOT / "tools" / "quickstart", "--name", f"test{os.getpid()}", *offload], log, timeout=suite.limit_s)
-        if done.ok and re.fullmatch(QUICKSTART_OK, _last_line(log)):
+        if done.ok and re.fullmatch(QUICKSTART_OK, tally.last_line(log)):
             counts.add(tally.Tally(passed=1))
         else:
-            counts.add(tally.failure(f"{' '.join(offload)} {done.why()}: {_last_line(log)}"))
+            counts.add(tally.failure(f"{' '.join(offload)} {done.why()}: {tally.last_line(log)}"))
     return counts
 
 
@@ -257,6 +264,7 @@ SUITES = (
     Suite("netns", "gateways in namespaces, scapy and tshark as oracles", netns_suite, 300, root=True, tools=("ip", "ethtool", "tcpdump", "tshark")),
     Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
+    Suite("arm64", "cross build; unit, dp and driver under qemu", arm64_suite, 3600, tools=("aarch64-linux-gnu-g++", "qemu-aarch64-static")),
     Suite("bench", "every micro benchmark runs", bench_suite, 200),
     Suite("e2e", "the gateway's bench runs each kind of case", e2e_suite, 100),
     Suite("wire", "the RFC 2544 search over veth finds a rate", wire_suite, 120, root=True, tools=("ip", "tc", "ethtool", "dpdk-testpmd")),
@@ -312,6 +320,7 @@ def parse(argv):
     parser = argparse.ArgumentParser(prog="tools/test", description="Runs the test suites; the last line counts the cases.")
     parser.add_argument("--quick", action="store_true", help="release build, unit and packet tests only")
     parser.add_argument("--suite", action="append", default=[], choices=[s.name for s in SUITES], help="only this suite; may be repeated")
+    parser.add_argument("--skip", action="append", default=[], choices=[s.name for s in SUITES], help="not this suite, which counts as one skipped case; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the suites and exit")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="parallel compilers and tests (default: one per core)")
     return parser.parse_args(argv)
@@ -338,7 +347,7 @@ def run_all(args):
     try:
         for suite in chosen:
             begin = time.monotonic()
-            counts = run_suite(context, suite)
+            counts = tally.skip("asked for by --skip") if suite.name in args.skip else run_suite(context, suite)
             report(suite, counts, time.monotonic() - begin, context.log(suite))
             total.add(counts)
     except KeyboardInterrupt:

@@ -102,6 +102,22 @@ def of_meson_log(path):
     return tally
 
 
+def of_last_line(log, done):
+    """A command that ends with "N passed, N failed, N skipped"; `done` is how it ended."""
+    last = last_line(log)
+    match = re.fullmatch(r"(\d+) passed, (\d+) failed, (\d+) skipped", last)
+    if match is None:
+        return failure(f"{done.why()}: {last}")
+    counts = Tally(*(int(n) for n in match.groups()))
+    if not done.ok and counts.failed == 0:
+        counts.add(failure(done.why()))
+    return counts
+
+
+def last_line(log):
+    return (pathlib.Path(log).read_text(encoding="utf-8", errors="replace").strip().splitlines() or [""])[-1]
+
+
 def of_cases(path):
     """A file of the netns runner: [{"name": ..., "result": "passed|failed|skipped", "why": ...}, ...]."""
     tally = Tally()
