@@ -301,6 +301,10 @@ base::Result<void> Gateway::start_control()
     loop_->set_before_sleep([this] { return before_sleep(); });
     loop_->post([this] { control_->announce(base::monotonic_ns()); });
     telemetry_ = GW_TRY(cli::TelemetryCommands::create(*loop_, *source_));
+    std::vector<const worker::Worker*> watched;
+    for (const auto& worker : workers_)
+        watched.push_back(worker.get());
+    watchdog_ = std::make_unique<Watchdog>(*loop_, std::move(watched), host_.watchdog_ns, host_.alive);
     // Signals are the process's affair: the control thread takes none, whatever its creator lets through.
     sigset_t all, before;
     sigfillset(&all);
@@ -330,6 +334,7 @@ void Gateway::stop()
     if (control_thread_.joinable()) {
         loop_->stop();
         control_thread_.join();
+        watchdog_.reset();
         telemetry_.reset();
         server_.reset();
         base::log(LogLevel::kInfo, "control stopped");

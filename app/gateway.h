@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "app/watchdog.h"
 #include "base/result.h"
 #include "cli/control_source.h"
 #include "cli/server.h"
@@ -40,6 +42,8 @@ class Gateway {
         std::string name;              // unique in the process: names of its DPDK objects begin with it
         std::vector<unsigned> lcores;  // of the workers; launched and free to take
         std::string version;
+        uint64_t watchdog_ns = 0;     // how often somebody wants to hear `alive`; 0: never
+        std::function<void()> alive;  // called by the control thread while it and every worker turn
     };
     /// Every lcore of EAL but the main one.
     static std::vector<unsigned> worker_lcores();
@@ -95,6 +99,7 @@ class Gateway {
     std::unique_ptr<cli::ControlSource> source_;
     std::unique_ptr<cli::Server> server_;
     std::unique_ptr<cli::TelemetryCommands> telemetry_;
+    std::unique_ptr<Watchdog> watchdog_;
 
     size_t ports_started_ = 0;
     size_t workers_launched_ = 0;

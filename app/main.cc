@@ -14,6 +14,7 @@
 
 #include "app/gateway.h"
 #include "app/options.h"
+#include "app/service_manager.h"
 #include "base/log.h"
 #include "config/config.h"
 #include "dpdk/eal.h"
@@ -71,13 +72,17 @@ int run(const Options& options, model::Gateway config, const sigset_t& stops)
     if (!eal)
         return fail(eal.error(), kNotStarted);
     base::log(base::LogLevel::kInfo, "%s, %u lcores, main %u", rte_version(), rte_lcore_count(), rte_get_main_lcore());
-    auto gateway = Gateway::start(std::move(config), {"gateway", Gateway::worker_lcores(), IPSECGW_VERSION});
+    const ServiceManager manager;
+    auto gateway = Gateway::start(std::move(config), {"gateway", Gateway::worker_lcores(), IPSECGW_VERSION,
+                                                      manager.watchdog_ns(), [&manager] { manager.alive(); }});
     if (!gateway)
         return fail(gateway.error(), kNotStarted);
     base::log(base::LogLevel::kInfo, "ready");
+    manager.ready();
     int number = 0;
     sigwait(&stops, &number);
     base::log(base::LogLevel::kInfo, "%s: stopping", strsignal(number));
+    manager.stopping();
     gateway.value().reset();
     base::log(base::LogLevel::kInfo, "stopped");
     return kStopped;

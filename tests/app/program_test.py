@@ -68,9 +68,9 @@ class Program(unittest.TestCase):
         for key in KEYS:
             self.assertNotIn(key, text)
 
-    def launch(self, *words):
+    def launch(self, *words, env=None):
         child = subprocess.Popen([*PROGRAM, *map(str, words)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.PIPE, bufsize=0)
+                                 stderr=subprocess.PIPE, bufsize=0, env={**os.environ, **(env or {})})
 
         def finish():
             if child.poll() is None:
@@ -193,6 +193,29 @@ class DoesNotStart(Program):
         text = CONFIG.format(socket=self.socket, lan="net_null0", proposal="aes128gcm16", sa="a-out", keys=KEYS).replace(
             'name = "a-in";', 'name = "a-in"; worker = 9;')
         self.assert_refused([*self.eal(), "--", "--config", self.config(text)], 'SA "a-in": worker: there is no worker 9')
+
+
+class Service(Program):
+    """What systemd hears of it."""
+
+    def test_it_says_ready_alive_and_stopping(self):
+        heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.addCleanup(heard.close)
+        heard.bind(str(self.directory / "notify"))
+        heard.settimeout(30)
+        child = self.launch(*self.eal(), "--", "--config", self.config(), env={"NOTIFY_SOCKET": str(self.directory / "notify"), "WATCHDOG_USEC": "300000"})
+        self.assertIn("READY=1", heard.recv(4096).decode().splitlines())
+        for _ in range(3):
+            self.assertEqual(heard.recv(4096).decode(), "WATCHDOG=1")
+        child.send_signal(signal.SIGTERM)
+        words = ""
+        while "STOPPING=1" not in words:
+            words = heard.recv(4096).decode()
+        self.assertEqual(child.wait(20), 0)
+
+    def test_without_a_manager_it_says_nothing_and_runs(self):
+        child = self.launch(*self.eal(), "--", "--config", self.config(), env={"WATCHDOG_USEC": "300000", "WATCHDOG_PID": "1"})
+        self.read_until(child, "ipsec-gw: ready")
 
 
 class Checks(Program):

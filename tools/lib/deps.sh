@@ -14,6 +14,7 @@ python3             | build | meson, the layer check and the commands under tool
 libdpdk-dev         | build | DPDK: poll-mode drivers, headers and libraries
 libssl-dev          | build | OpenSSL's libcrypto: the engine that works everywhere
 libconfig++-dev     | build | the configuration file's syntax
+libsystemd-dev      | build | readiness and watchdog of the systemd service
 nlohmann-json3-dev  | build | JSON of gwctl and the control socket
 libgtest-dev        | build | GoogleTest
 libgmock-dev        | build | GoogleMock

@@ -1,0 +1,26 @@
+// What systemd wants to know of a service, when it asks (sd_notify(3), sd_watchdog_enabled(3)).
+#pragma once
+
+#include <cstdint>
+
+namespace ipsecgw::app {
+
+/// Without a service manager every call does nothing.
+/// Threads: any; alive() is meant for the control thread.
+class ServiceManager {
+  public:
+    /// Reads NOTIFY_SOCKET and WATCHDOG_USEC.
+    ServiceManager();
+
+    void ready() const;
+    void stopping() const;
+    /// To be called more often than each watchdog_ns(): otherwise the manager ends and restarts the service.
+    void alive() const;
+    /// 0: nobody watches.
+    [[nodiscard]] uint64_t watchdog_ns() const { return watchdog_ns_; }
+
+  private:
+    uint64_t watchdog_ns_ = 0;
+};
+
+}  // namespace ipsecgw::app
