@@ -12,6 +12,7 @@
 #include <rte_lcore.h>
 #include <rte_version.h>
 
+#include "app/doctor/doctor.h"
 #include "app/gateway.h"
 #include "app/options.h"
 #include "app/service_manager.h"
@@ -100,6 +101,8 @@ int main_of(std::span<char*> words)
         return std::fputs(usage().c_str(), stdout) < 0 ? kNotStarted : kStopped;
     if (options->action == Action::kVersion)
         return std::printf("ipsec-gw %s (%s)\n", IPSECGW_VERSION, rte_version()) < 0 ? kNotStarted : kStopped;
+    if (options->action == Action::kDoctor)
+        return doctor::run(options->eal_words);
     auto loaded = config::load_file(options->config);
     if (!report(loaded))
         return kBadInput;

@@ -59,7 +59,7 @@ base::Result<base::LogLevel> read_log_level(Words& words)
 Error unknown(const std::string& word)
 {
     std::string hint = "DPDK's own options come before \"--\": ipsec-gw <EAL options> -- --config FILE";
-    if (const auto near = base::nearest(word, {"--config", "--check", "--help", "--version", "--log-level"}))
+    if (const auto near = base::nearest(word, {"--config", "--check", "--help", "--version", "--log-level", "doctor"}))
         hint = "did you mean " + *near + "?";
     return {ErrorCode::kInvalidArgument, "there is no option \"" + word + "\"", std::move(hint)};
 }
@@ -93,6 +93,12 @@ base::Result<void> read(Words words, Options& options)
 base::Result<Options> parse_options(std::span<char*> words)
 {
     Options options;
+    if (words.size() > 1 && std::string_view(words[1]) == "doctor") {
+        options.action = Action::kDoctor;
+        options.eal_words.assign(words.begin(), words.end());
+        options.eal_words.erase(options.eal_words.begin() + 1);
+        return options;
+    }
     const auto separator =
         std::find_if(words.begin(), words.end(), [](const char* word) { return std::string_view(word) == "--"; });
     const auto ours = separator == words.end() ? words.begin() + 1 : separator + 1;
@@ -105,11 +111,13 @@ std::string usage()
 {
     return "usage: ipsec-gw <EAL options> -- --config FILE [--log-level LEVEL]\n"
            "       ipsec-gw --check --config FILE\n"
+           "       ipsec-gw doctor [EAL options]\n"
            "       ipsec-gw --help | --version\n"
            "\n"
            "  --config FILE      the gateway: ports, routes, SAs, policies (config/README.md describes it)\n"
            "  --check            say what is wrong with the file and exit: 0 nothing, 2 something; needs no "
            "privileges\n"
+           "  doctor             say what this machine, and the ports the EAL options name, offer a gateway\n"
            "  --log-level LEVEL  error, warning, info (the default) or debug\n"
            "\n"
            "EAL options are DPDK's. The gateway wants one lcore for itself and one for each worker:\n"

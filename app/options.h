@@ -11,7 +11,7 @@
 
 namespace ipsecgw::app {
 
-enum class Action : uint8_t { kRun, kCheck, kHelp, kVersion };
+enum class Action : uint8_t { kRun, kCheck, kHelp, kVersion, kDoctor };
 
 struct Options {
     Action action = Action::kRun;
@@ -20,8 +20,8 @@ struct Options {
     std::vector<char*> eal_words;  // program name first, without "--"
 };
 
-/// `words` are main's, program name first. Without a "--" all of them are ours and DPDK gets its defaults. The error's
-/// hint tells how it should read.
+/// `words` are main's, program name first. Without a "--" all of them are ours and DPDK gets its defaults; after "doctor"
+/// all are DPDK's. The error's hint tells how it should read.
 base::Result<Options> parse_options(std::span<char*> words);
 
 std::string usage();

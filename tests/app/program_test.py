@@ -218,6 +218,22 @@ class Service(Program):
         self.read_until(child, "ipsec-gw: ready")
 
 
+class Doctor(Program):
+    def test_it_says_what_the_machine_has(self):
+        status, out, _ = self.run_program("doctor")
+        self.assertIn(status, (0, 1))
+        for area in ("cpu", "cores", "huge pages", "iommu, vfio", "dpdk", "openssl", "engine openssl"):
+            self.assertRegex(out, rf"(?m)^(ok   |note |BAD  ){area}  +\S")
+        self.assertRegex(out, r"(?m)^note ports +not looked at\n +hint: give EAL options")
+
+    def test_it_looks_at_the_ports_that_options_name(self):
+        status, out, _ = self.run_program("doctor", *self.eal())
+        self.assertIn(status, (0, 1))
+        self.assertRegex(out, r"(?m)^ok   net_null0 +driver net_null, up to \d+ rx and \d+ tx queues")
+        self.assertRegex(out, r"(?m)^note net_null0 steering +RSS on the SPI: no; flow rule ESP\(spi\) to a queue: no \(.+\)$")
+        self.assertRegex(out, r"(?m)^ok   net_null1 SAs +hw_offload = no: software; crypto: refused; full: refused; auto: software$")
+
+
 class Checks(Program):
     def test_a_good_file(self):
         path = self.config()
