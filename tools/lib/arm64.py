@@ -65,19 +65,23 @@ class Arm64:
         self.log = LOGS / f"arm64-{cpu}.log"
         self.sysroot = None
 
+    def cross_file(self):
+        """The sysroot, and meson's description of it; makes what is not there."""
+        self.sysroot = sysroot.Sysroot("arm64", PACKAGES, self.log).make()
+        self._check_version(self.sysroot)
+        text = self._cross_file(self.sysroot)
+        file = self.directory.with_suffix(".ini")
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            shutil.rmtree(self.directory, ignore_errors=True)     # the sysroot has moved on
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        return self.sysroot, file
+
     def configure(self):
-        """Sets the build folder up; again when the sysroot has moved on."""
-        self.sysroot = root = sysroot.Sysroot("arm64", PACKAGES, self.log).make()
-        self._check_version(root)
-        text = self._cross_file(root)
-        cross = self.directory.with_suffix(".ini")
-        stale = not cross.exists() or cross.read_text(encoding="utf-8") != text
-        if stale:
-            shutil.rmtree(self.directory, ignore_errors=True)
-            cross.parent.mkdir(parents=True, exist_ok=True)
-            cross.write_text(text, encoding="utf-8")
+        """Sets the build folder up."""
+        _, file = self.cross_file()
         if not (self.directory / "build.ninja").exists():
-            self._step(["meson", "setup", self.directory, ROOT, "--cross-file", cross, "-Ddebug=false"], "meson", 300)
+            self._step(["meson", "setup", self.directory, ROOT, "--cross-file", file, "-Ddebug=false"], "meson", 300)
 
     def compile(self, targets=()):
         self._step(["ninja", "-C", self.directory, f"-j{self.jobs}", *targets], "ninja", 2400)

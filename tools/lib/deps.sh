@@ -3,7 +3,7 @@
 
 # package | group | why
 # Groups: build (compile and link everything), lab (namespaces, hosts and captures), check (compilers and tools of the test suites), bench (peers to be
-# compared with), arm64 (the cross build).
+# compared with), arm64 (the cross build), package (Debian packages).
 deps_list() {
   cat <<'LIST'
 g++                 | build | the C++20 compiler of the release build
@@ -36,6 +36,8 @@ python3-cryptography | bench | seals the packets of tools/bench-peers: nothing o
 lua5.4              | check | runs the Pktgen scripts of bench/pktgen against a stand-in
 xz-utils            | check | unpacks DPDK's source package, which has the driver headers
 binutils            | check | objdump: looks for process-wide objects
+dpkg-dev            | package | which packages the programs' libraries are in
+xz-utils            | package | DPDK's source package, which has the driver headers
 g++-aarch64-linux-gnu | arm64 | the cross compiler
 qemu-user-static    | arm64 | runs arm64 programs, so the tests run on any machine
 xz-utils            | arm64 | unpacks DPDK's source package, which has the driver headers

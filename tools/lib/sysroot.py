@@ -1,6 +1,7 @@
 """A folder of Debian packages of another architecture, unpacked, to compile and link against: the machine's own packages stay as they are."""
 
 import hashlib
+import json
 import os
 import pathlib
 import shutil
@@ -8,6 +9,9 @@ import subprocess
 import tempfile
 
 import process
+
+
+OWNERS = ".libraries.json"      # in the folder: shared library -> the package it is of
 
 
 class SysrootError(Exception):
@@ -80,9 +84,11 @@ class Sysroot:
         cache_root().mkdir(parents=True, exist_ok=True)
         partial = pathlib.Path(tempfile.mkdtemp(prefix=f".{self.architecture}-", dir=cache_root()))
         try:
-            for archive in sorted((work / "cache" / "archives").glob("*.deb")):
+            archives = sorted((work / "cache" / "archives").glob("*.deb"))
+            for archive in archives:
                 subprocess.run(["dpkg", "-x", archive, partial], check=True, timeout=120)
             _make_links_relative(partial)
+            (partial / OWNERS).write_text(json.dumps(dict(owner for archive in archives for owner in _libraries_of(archive)), indent=1), encoding="utf-8")
             (partial / ".complete").touch()
             partial.chmod(0o755)
             shutil.rmtree(where, ignore_errors=True)
@@ -90,6 +96,17 @@ class Sysroot:
         except (OSError, subprocess.SubprocessError) as error:
             shutil.rmtree(partial, ignore_errors=True)
             raise SysrootError(f"unpacking failed: {error}") from error
+
+
+def _libraries_of(archive):
+    """(file name of a shared library, the package's name) for each in an archive."""
+    def ask(*words):
+        return subprocess.run(["dpkg-deb", *words], capture_output=True, text=True, check=True, timeout=60).stdout
+    package = ask("--field", archive, "Package").strip()
+    for line in ask("--contents", archive).splitlines():
+        name = pathlib.PurePath(line.split()[5]).name
+        if ".so." in name:
+            yield name, package
 
 
 def _make_links_relative(root):
