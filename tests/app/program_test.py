@@ -21,6 +21,7 @@ import time
 import unittest
 
 PROGRAM = []     # the words that run it
+SAMPLES = pathlib.Path(__file__).resolve().parents[2] / "config"
 KEYS = ("5f1c9a0be27d4438b6f30d91c85a7e2614d3f06b", "c20e8b57319fa46dd80572be4f9613ac7be1480d")
 
 CONFIG = """\
@@ -238,6 +239,12 @@ class Checks(Program):
     def test_a_good_file(self):
         path = self.config()
         self.assertEqual(self.run_program("--check", "--config", path), (0, f"{path}: ok: ports 2, SAs 2, policies 1, routes 1\n", ""))
+
+    def test_what_is_installed_and_the_bluefield_sample_are_good_files(self):
+        for name in ("packaging/ipsec-gw.cfg", "bluefield2/gateway.cfg"):
+            status, out, err = self.run_program("--check", "--config", SAMPLES / name)
+            self.assertEqual(status, 0, err)
+            self.assertIn("ok: ports 2", out)
 
     def test_dpdks_words_are_not_looked_at(self):
         self.assertEqual(self.run_program("-l", "900", "--", "--check", "--config", self.config())[0], 0)

@@ -36,6 +36,7 @@ python3-cryptography | bench | seals the packets of tools/bench-peers: nothing o
 lua5.4              | check | runs the Pktgen scripts of bench/pktgen against a stand-in
 xz-utils            | check | unpacks DPDK's source package, which has the driver headers
 binutils            | check | objdump: looks for process-wide objects
+debootstrap         | check | clean Debian roots: that what the README says is enough
 dpkg-dev            | package | which packages the programs' libraries are in
 xz-utils            | package | DPDK's source package, which has the driver headers
 g++-aarch64-linux-gnu | arm64 | the cross compiler

@@ -229,6 +229,20 @@ def netns_suite(context, suite):
     return counts
 
 
+def install_suite(context, suite):
+    """The Dockerfile's stages and the packages, in clean Debian roots."""
+    runner = ROOT / "tests" / "install" / "run"
+    if not runner.exists():
+        return tally.failure("tests/install/run is missing")
+    out = LOGS / "install.json"
+    out.unlink(missing_ok=True)
+    done = process.run([runner, "--json", out, "--log", LOGS / "install-roots.log"], context.log(suite), timeout=suite.limit_s)
+    counts = tally.of_cases(out)
+    if not done.ok and counts.failed == 0:
+        counts.add(tally.failure(f"tests/install/run: {done.why()}"))
+    return counts
+
+
 def quickstart_suite(context, suite):
     """The README's first command, as a user runs it: in software, then with the SAs in the model port."""
     log = context.log(suite)
@@ -264,6 +278,7 @@ SUITES = (
     Suite("netns", "gateways in namespaces, scapy and tshark as oracles", netns_suite, 300, root=True, tools=("ip", "ethtool", "tcpdump", "tshark")),
     Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
+    Suite("install", "packages and the container's recipe, in clean Debian roots", install_suite, 2400, root=True, tools=("debootstrap", "unshare")),
     Suite("arm64", "cross build; unit, dp and driver under qemu", arm64_suite, 3600, tools=("aarch64-linux-gnu-g++", "qemu-aarch64-static")),
     Suite("bench", "every micro benchmark runs", bench_suite, 200),
     Suite("e2e", "the gateway's bench runs each kind of case", e2e_suite, 100),
