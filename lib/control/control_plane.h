@@ -131,7 +131,7 @@ struct Stats {
 struct SpiRequest {
     net::IpAddress local, remote;    // outer ones, ours and the peer's
     bool udp_encapsulated = false;   // the port then sees no SPI
-    std::optional<uint16_t> worker;  // the wanted owner; none: the least loaded
+    std::optional<uint16_t> worker = {};  // the wanted owner; none: the least loaded
 };
 
 struct ReservedSpi {

@@ -161,13 +161,30 @@ void Installer::retire_installed(SaRecord& record)
     record.installed = nullptr;
 }
 
+// Outbound, in a port: packets sealed in a worker's last turn carry the SA's tag and get their session right before the
+// port takes them. So the tag stays good for a grace period after the SPD has let go of the SA, then the SA goes, and
+// the session after that.
+void Installer::retire_marked(SaRecord& record)
+{
+    parts_.reclaimer.retire([&sad = parts_.sad, &reclaimer = parts_.reclaimer, slot = record.outbound->slot,
+                             installed = std::move(record.installed), alive = std::weak_ptr(alive_)]() mutable {
+        if (alive.expired())
+            return;  // everything goes, the Sad frees it
+        static_cast<void>(sad.retire_outbound(slot));
+        reclaimer.retire([installed = std::move(installed)]() mutable { installed.reset(); });
+    });
+    record.installed = nullptr;
+}
+
 void Installer::remove(SaRecord& record)
 {
     if (!record.is_inbound()) {
         // A worker that has read the pointer already may still seal with it: the grace period covers that.
         parts_.policies.detach_outbound(record);
-        static_cast<void>(parts_.sad.retire_outbound(record.outbound->slot));
-        retire_installed(record);
+        if (record.installed != nullptr)
+            retire_marked(record);
+        else
+            static_cast<void>(parts_.sad.retire_outbound(record.outbound->slot));
     } else if (!record.expired) {
         unpublish_inbound(record);
     }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -56,8 +57,10 @@ class Installer {
     void steer(SaRecord& record);
     void unpublish_inbound(SaRecord& record);
     void retire_installed(SaRecord& record);
+    void retire_marked(SaRecord& record);
 
     Parts parts_;
+    std::shared_ptr<const char> alive_ = std::make_shared<const char>();  // as long as this, the tables are there
 };
 
 }  // namespace ipsecgw::control

@@ -10,6 +10,14 @@
 
 namespace ipsecgw::offload {
 
+namespace {
+
+constexpr uint32_t kDirections = 2;
+// Of SAs that have gone and wait for their grace period while successors come.
+constexpr uint32_t kRetiring = 4096;
+
+}  // namespace
+
 using base::Error;
 using base::ErrorCode;
 using base::format;
@@ -93,11 +101,11 @@ class RteSecurityProvider::InstalledInbound final : public Installed {
 };
 
 base::Result<std::unique_ptr<RteSecurityProvider>> RteSecurityProvider::create(std::span<const uint16_t> port_ids,
-                                                                               uint32_t max_sessions, int socket)
+                                                                               uint32_t max_sas, int socket)
 {
     std::unique_ptr<RteSecurityProvider> provider(new RteSecurityProvider());
     for (const uint16_t port_id : port_ids) {
-        auto context = dpdk::SecurityContext::open(port_id, max_sessions, socket);
+        auto context = dpdk::SecurityContext::open(port_id, max_sas * kDirections + kRetiring, socket);
         if (!context && context.error().code != ErrorCode::kUnsupported)
             return context.error();
         if (context)

@@ -15,7 +15,8 @@ namespace ipsecgw::offload {
 class RteSecurityProvider final : public Provider {
  public:
     /// Asks each port for a security context; a port without one is no error, prepare() says so for each SA that wants it.
-    static base::Result<std::unique_ptr<RteSecurityProvider>> create(std::span<const uint16_t> port_ids, uint32_t max_sessions,
+    /// `max_sas` of each direction.
+    static base::Result<std::unique_ptr<RteSecurityProvider>> create(std::span<const uint16_t> port_ids, uint32_t max_sas,
                                                                      int socket);
 
     [[nodiscard]] std::string_view name() const noexcept override { return "rte_security"; }

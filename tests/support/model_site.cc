@@ -153,6 +153,7 @@ void ModelSite::make_tables(const ModelSiteSpec& spec)
     data_.pool = pool_;
     data_.engines = engines_.get();
     data_.icmp_errors = false;
+    data_.idle_sleep_us = 20;  // on threads: there are more of them than cores
 }
 
 void ModelSite::make_control(const ModelSiteSpec& spec)
@@ -293,15 +294,15 @@ void ModelSite::stop()
     threads_.clear();
 }
 
-ModelPair::ModelPair(const ModelSiteSpec& first, const ModelSiteSpec& second)
+ModelPair::ModelPair(const ModelSiteSpec& first, const ModelSiteSpec& second, Wires wires)
     : pool_(
           std::make_unique<dpdk::MbufPool>(must(dpdk::MbufPool::create({.name = base::format("pair%d", next_number()),
                                                                         .count = kMbufs,
                                                                         .private_bytes = worker::kPacketInfoBytes})))),
-      wires_(rings(2, kWireSlots))
+      wires_(rings(wires == Wires::kDirect ? 2 : 4, kWireSlots))
 {
-    sites_.push_back(std::make_unique<ModelSite>(1, first, pool_->get(), wire(2), wire(1)));
-    sites_.push_back(std::make_unique<ModelSite>(2, second, pool_->get(), wire(1), wire(2)));
+    sites_.push_back(std::make_unique<ModelSite>(1, first, pool_->get(), arrival(1), wire(1)));
+    sites_.push_back(std::make_unique<ModelSite>(2, second, pool_->get(), arrival(2), wire(2)));
 }
 
 ModelPair::~ModelPair()

@@ -92,10 +92,13 @@ class ModelSite {
     std::vector<std::thread> threads_;
 };
 
+/// Between two sites: packets go by themselves, or the test takes them from wire() and puts them into arrival().
+enum class Wires : uint8_t { kDirect, kTapped };
+
 /// In the end every mbuf must be back in the pool.
 class ModelPair {
   public:
-    explicit ModelPair(const ModelSiteSpec& first = {}, const ModelSiteSpec& second = {});
+    explicit ModelPair(const ModelSiteSpec& first = {}, const ModelSiteSpec& second = {}, Wires wires = Wires::kDirect);
     ~ModelPair();
 
     /// Site 1 or 2.
@@ -104,6 +107,8 @@ class ModelPair {
     void run();
     /// What site `from` sends to the other, in front of it.
     [[nodiscard]] rte_ring* wire(int from) { return wires_[from - 1].get(); }
+    /// What is about to arrive at site `to`; with kDirect the other's wire().
+    [[nodiscard]] rte_ring* arrival(int to) { return wires_[wires_.size() == 2 ? 2 - to : 1 + to].get(); }
     [[nodiscard]] rte_mempool* pool() { return pool_->get(); }
 
   private:
