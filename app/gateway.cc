@@ -114,7 +114,8 @@ base::Result<std::unique_ptr<Gateway>> Gateway::start(model::Gateway config, Hos
 base::Result<void> Gateway::make_engines(const model::Gateway& config)
 {
     const auto workers = static_cast<uint16_t>(host_.lcores.size());
-    engines_ = GW_TRY(esp::Engines::create({.workers = workers, .max_sas = config.settings.max_sas}));
+    engines_ = GW_TRY(esp::Engines::create(
+        {.workers = workers, .max_sas = config.settings.max_sas, .look_aside = config.settings.look_aside}));
     for (const auto& engine : engines_->list())
         base::log(LogLevel::kInfo, "engine %s: %s%s", engine.name.c_str(),
                   engine.usable ? "" : "not usable: ", engine.reason.c_str());
@@ -126,7 +127,8 @@ base::Result<void> Gateway::make_pool(const model::Gateway& config)
     const auto workers = static_cast<uint16_t>(host_.lcores.size());
     dpdk::MbufDemand demand;
     demand.workers = workers;
-    demand.queued = worker::PuntQueue::packets(kPuntRing) + route::Resolver::kMaxWaitingTotal + workers * worker::Worker::ring_packets();
+    demand.queued = worker::PuntQueue::packets(kPuntRing) + route::Resolver::kMaxWaitingTotal +
+                    workers * worker::Worker::queued_packets(config.settings.look_aside.size());
     uint16_t largest_mtu = 0;
     for (const auto& port : config.ports) {
         demand.descriptors += (uint32_t{port.rx_descriptors} + port.tx_descriptors) * workers;

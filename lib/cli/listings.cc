@@ -142,6 +142,7 @@ constexpr Column<WorkerStatus> kWorkerColumns[] = {
      [](const WorkerStatus& r) { return Json(r.cycles_per_packet); }},
     {"handed_over_out", "HANDED-OVER-OUT", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.handed_over_out); }},
     {"handed_over_in", "HANDED-OVER-IN", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.handed_over_in); }},
+    {"in_crypto_devices", "IN-CRYPTO", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.in_crypto_devices); }},
     {"inbound_sas", "INBOUND-SAS", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.inbound_sas); }},
     {"packets", "PACKETS", kCount, kBoth, [](const WorkerStatus& r) { return Json(r.packets); }},
     {"share_percent", "SHARE (%)", kDecimal, kBoth, [](const WorkerStatus& r) { return Json(r.share_percent); }},

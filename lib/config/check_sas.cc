@@ -91,6 +91,10 @@ void check_one(Reader& reader, const Document& document, ParsedSa& sa)
     const Origin& origin = sa.origin;
     if (!sa.value.has_engine)
         params.engine = document.settings.engine;
+    if (params.engine == model::EngineChoice::kLookAside && params.hw_offload == model::HwOffload::kNo &&
+        document.settings.look_aside.empty() && !origin.is_bad("engine"))
+        reader.error(origin, "engine", "no look-aside device is configured",
+                     "name a crypto device in the gateway's lookaside setting");
     check_keymat_there(reader, sa);
     complete_dscp(reader, sa);
     const auto errors = model::validate(params);

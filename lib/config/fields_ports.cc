@@ -1,4 +1,6 @@
 // The fields of the file itself and of gateway, ports, routes and neighbours.
+#include <algorithm>
+
 #include "base/text.h"
 #include "config/fields_internal.h"
 #include "config/reader_internal.h"
@@ -28,13 +30,26 @@ Result<void> set_control_socket(Reader&, model::Settings& settings, const Value&
     return {};
 }
 
+Result<void> add_look_aside(Reader&, model::Settings& settings, const Value& value)
+{
+    if (value.text.empty())
+        return Error{ErrorCode::kInvalidArgument, "it is empty",
+                     "write it like crypto_openssl0 or 0000:04:00.0_qat_sym"};
+    auto& names = settings.look_aside;
+    if (std::find(names.begin(), names.end(), value.text) != names.end())
+        return Error{ErrorCode::kInvalidArgument, "\"" + std::string(value.text) + "\" is named twice", "remove one"};
+    names.emplace_back(value.text);
+    return {};
+}
+
 constexpr Field<model::Settings> kSettingsFields[] = {
     {{"control_socket", Kind::kText, false, "/run/ipsec-gw/ipsec-gw.sock", "absolute path"}, set_control_socket},
-    {{"engine", Kind::kWord, false, "auto", "auto|cpu-crypto|openssl"},
+    {{"engine", Kind::kWord, false, "auto", "auto|cpu-crypto|openssl|lookaside"},
      [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
          settings.engine = static_cast<model::EngineChoice>(value.number);
          return {};
      }},
+    {{"lookaside", Kind::kTexts, false, "none", "names of crypto devices"}, add_look_aside},
     {{"max_sas", Kind::kNumber, false, "65536", "", 1, kMaxSas},
      [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
          settings.max_sas = static_cast<uint32_t>(value.number);

@@ -196,7 +196,7 @@ constexpr Field<SaDraft> kSaFields[] = {
      [](Reader& reader, SaDraft& draft, const libconfig::Setting& group, Origin& origin) {
          reader.read_group(group, lifetime_fields(), draft.sa.lifetime, origin, "lifetime.");
      }},
-    {{"engine", Kind::kWord, false, "gateway.engine", "auto|cpu-crypto|openssl"},
+    {{"engine", Kind::kWord, false, "gateway.engine", "auto|cpu-crypto|openssl|lookaside"},
      [](Reader&, SaDraft& draft, const Value& value) -> Result<void> {
          draft.sa.engine = static_cast<model::EngineChoice>(value.number);
          draft.has_engine = true;

@@ -41,10 +41,10 @@ struct SaStatus {
     std::string algorithm;  // "aes256gcm16"
     bool esn = false;
     bool udp_encapsulation = false;
-    std::string offload = "software";  // or "inline-crypto", "full-protocol"
+    std::string offload = "software";  // or "look-aside", "inline-crypto", "full-protocol"
     std::string offload_reason;
     std::string steering;  // inbound: how packets find the owner
-    std::string engine;    // "aesni_gcm"
+    std::string engine;    // "aesni_gcm", or the look-aside device
     std::string engine_reason;
     std::optional<uint16_t> worker;  // inbound: owner
     uint64_t packets = 0, bytes = 0;
@@ -102,6 +102,7 @@ struct WorkerStatus {
     uint64_t busy_cycles = 0;
     double cycles_per_packet = 0;
     uint64_t handed_over_out = 0, handed_over_in = 0;
+    uint64_t in_crypto_devices = 0;  // packets that look-aside devices have now
     uint32_t inbound_sas = 0;  // owned
     uint64_t packets = 0;      // worked on here: received or taken over, less handed over
     double share_percent = 0;  // of all workers' packets

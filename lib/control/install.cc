@@ -62,19 +62,37 @@ base::Result<offload::Choice> Installer::choose(const SaRecord& record, sa::SaTa
         if (record.is_inbound())
             options.placement->rss_queue = parts_.owners.rss_queue(params);
     }
+    auto device = parts_.engines.look_aside_for(record.params.suite);
+    options.look_aside = device.has_value();
+    // Who names no device does not want to read in each SA that there is none, unless the SA asks for one.
+    if (options.look_aside)
+        options.look_aside_reason = "look-aside device " + *device;
+    else if (parts_.engines.has_look_aside() || record.params.engine == model::EngineChoice::kLookAside)
+        options.look_aside_reason = std::move(device).error().what;
     return offload::choose(record.params, tag, options);
 }
+
+namespace {
+
+model::EngineChoice software_of(model::EngineChoice engine)
+{
+    return engine == model::EngineChoice::kLookAside ? model::EngineChoice::kAuto : engine;
+}
+
+}  // namespace
 
 base::Result<void> Installer::publish(SaRecord& record)
 {
     auto published = record.is_inbound() ? publish_inbound(record) : publish_outbound(record);
     if (published || record.params.hw_offload != model::HwOffload::kAuto || record.kind == sa::OffloadKind::kSoftware)
         return published;
-    // The port took the session but not what goes with it: auto takes the next best that cannot be refused.
+    // The port took the session but not what goes with it, or a device has no room: auto takes what cannot be refused.
     const std::string reason = "auto: " + published.error().what;
     record.params.hw_offload = model::HwOffload::kNo;
+    const model::EngineChoice engine = std::exchange(record.params.engine, software_of(record.params.engine));
     published = record.is_inbound() ? publish_inbound(record) : publish_outbound(record);
     record.params.hw_offload = model::HwOffload::kAuto;
+    record.params.engine = engine;
     record.offload_reason = reason;
     return published;
 }
@@ -198,16 +216,21 @@ void Installer::expire(SaRecord& record)
         record.outbound->expired.store(true, std::memory_order_release);
         return;
     }
-    // Retired before the SA is, so this runs when no worker counts any more and the SA still stands.
+    // Retired before the SA is and under its condition, so this runs when no worker counts any more and the SA still
+    // stands.
     record.final_counts = std::make_shared<FinalCounts>();
     auto port = record.kind == sa::OffloadKind::kFullProtocol ? record.installed : nullptr;
-    parts_.reclaimer.retire([sa = record.inbound, last = record.final_counts, port = std::move(port)]() mutable {
+    auto read_last = [sa = record.inbound, last = record.final_counts, port = std::move(port)]() mutable {
         last->counts = read_counts(*sa);
         if (port != nullptr)
             add_port_counts(*port, model::Direction::kInbound, last->counts);
         last->taken = true;
         port.reset();
-    });
+    };
+    if (record.kind == sa::OffloadKind::kLookAside)
+        parts_.reclaimer.retire_when([sa = record.inbound] { return sa->is_idle(); }, std::move(read_last));
+    else
+        parts_.reclaimer.retire(std::move(read_last));
     unpublish_inbound(record);
 }
 
@@ -225,7 +248,10 @@ void Installer::unpublish_inbound(SaRecord& record)
         record.installed->deactivate();  // the flow rule first: from here on packets arrive as ESP
     record.steering_rule = {};
     static_cast<void>(parts_.sad.retire_inbound(record.params.spi));
-    parts_.spd.set_selectors(sa, nullptr);  // also stops what a worker has found already
+    // Also stops what a worker has found already. But packets that a look-aside device was given before the removal
+    // pass under the selectors they came with: those go with the SA, when the last packet is out.
+    if (record.kind != sa::OffloadKind::kLookAside || record.expired)
+        parts_.spd.set_selectors(sa, nullptr);
     retire_installed(record);
     parts_.owners.remove(record.owner);
 }

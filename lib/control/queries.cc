@@ -135,6 +135,7 @@ WorkerStatus status_of(const worker::Worker& worker)
     row.busy_cycles = counters.busy_cycles.get();
     row.handed_over_out = counters.handed_over_out.get();
     row.handed_over_in = counters.handed_over_in.get();
+    row.in_crypto_devices = counters.in_crypto_devices.get();
     // Work arrives by port and by hand-over ring.
     const uint64_t packets = row.rx_packets + row.handed_over_in;
     if (packets != 0)

@@ -35,22 +35,35 @@ bool Qsbr::passed(uint64_t token) noexcept { return rte_rcu_qsbr_check(variable_
 
 Reclaimer::~Reclaimer()
 {
-    for (auto& waiting : waiting_)
-        waiting.free();
+    for (auto* waiting : {&waiting_, &lingering_})
+        for (auto& one : *waiting)
+            one.free();
 }
 
 void Reclaimer::retire(std::function<void()> free) { waiting_.push_back({qsbr_.start(), std::move(free)}); }
 
-size_t Reclaimer::poll(size_t budget)
+void Reclaimer::retire_when(std::function<bool()> is_idle, std::function<void()> free)
+{
+    lingering_.push_back({qsbr_.start(), std::move(free), std::move(is_idle)});
+}
+
+size_t Reclaimer::poll(std::deque<Waiting>& waiting, size_t budget)
 {
     size_t freed = 0;
-    while (freed < budget && !waiting_.empty() && qsbr_.passed(waiting_.front().token)) {
-        auto free = std::move(waiting_.front().free);
-        waiting_.pop_front();
+    while (freed < budget && !waiting.empty() && qsbr_.passed(waiting.front().token) &&
+           (waiting.front().is_idle == nullptr || waiting.front().is_idle())) {
+        auto free = std::move(waiting.front().free);
+        waiting.pop_front();
         free();
         freed++;
     }
     return freed;
+}
+
+size_t Reclaimer::poll(size_t budget)
+{
+    const size_t freed = poll(waiting_, budget);
+    return freed + poll(lingering_, budget - freed);
 }
 
 }  // namespace ipsecgw::dpdk

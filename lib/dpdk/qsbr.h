@@ -50,25 +50,43 @@ class Reclaimer {
 
     /// Calls `free` once no worker can hold what the caller has just unpublished.
     void retire(std::function<void()> free);
+    /// The same, but after the grace period also waits until `is_idle`: for what workers reach by other ways than what was
+    /// unpublished, such as packets in a device. Such objects are freed in their order, and hold up each other only.
+    void retire_when(std::function<bool()> is_idle, std::function<void()> free);
     /// Owner form: any unique_ptr, with its deleter.
     template <class T, class D>
     void retire(std::unique_ptr<T, D> object)
     {
         if (object)
-            retire([holder = std::make_shared<std::unique_ptr<T, D>>(std::move(object))] { holder->reset(); });
+            retire(releasing(std::move(object)));
+    }
+    template <class T, class D>
+    void retire_when(std::function<bool()> is_idle, std::unique_ptr<T, D> object)
+    {
+        if (object)
+            retire_when(std::move(is_idle), releasing(std::move(object)));
     }
 
     /// Frees what is due, at most `budget` objects; returns how many. Never waits.
     size_t poll(size_t budget = 1024);
-    [[nodiscard]] size_t pending() const noexcept { return waiting_.size(); }
+    [[nodiscard]] size_t pending() const noexcept { return waiting_.size() + lingering_.size(); }
 
  private:
     struct Waiting {
         uint64_t token;
         std::function<void()> free;
+        std::function<bool()> is_idle = nullptr;  // null: always
     };
+    template <class T, class D>
+    static std::function<void()> releasing(std::unique_ptr<T, D> object)
+    {
+        return [holder = std::make_shared<std::unique_ptr<T, D>>(std::move(object))] { holder->reset(); };
+    }
+    size_t poll(std::deque<Waiting>& waiting, size_t budget);
+
     Qsbr& qsbr_;
     std::deque<Waiting> waiting_;
+    std::deque<Waiting> lingering_;  // with is_idle
 };
 
 }  // namespace ipsecgw::dpdk

@@ -12,6 +12,8 @@
 #include "esp/engine_openssl_internal.h"
 #include "esp/engine_self_test_internal.h"
 #include "esp/engine_vaes_gcm_internal.h"
+#include "esp/look_aside.h"
+#include "esp/look_aside_internal.h"
 
 namespace ipsecgw::esp {
 
@@ -106,6 +108,28 @@ Engine open_vaes_gcm(const Engines::Options& options)
     return engine;
 }
 
+// An inbound SA takes a session, an outbound one as many as there are workers where its contexts are not shareable.
+// And there are those of the self test and of prepare_thread().
+uint32_t sessions_for(const Engines::Options& options)
+{
+    const uint64_t sessions = uint64_t{options.max_sas} * (uint64_t{options.workers} + 1) + kOwnSessions;
+    return static_cast<uint32_t>(std::min<uint64_t>(sessions, UINT32_MAX));
+}
+
+using LookAsideDevices = std::vector<std::unique_ptr<LookAsideDevice>>;
+
+Result<LookAsideDevices> open_look_aside(const Engines::Options& options)
+{
+    LookAsideDevices devices;
+    for (const std::string& name : options.look_aside)
+        devices.push_back(GW_TRY(LookAsideDevice::open({.name = name,
+                                                        .index = static_cast<uint8_t>(devices.size()),
+                                                        .workers = options.workers,
+                                                        .max_sessions = sessions_for(options),
+                                                        .socket = options.socket})));
+    return devices;
+}
+
 Engine open_cpu_crypto(EngineKind kind, const char* name, const Engines::Options& options)
 {
     Engine engine{kind, name, nullptr, std::nullopt, {}, {}};
@@ -113,11 +137,7 @@ Engine open_cpu_crypto(EngineKind kind, const char* name, const Engines::Options
         engine.absent = Error{ErrorCode::kUnsupported, "switched off"};
         return engine;
     }
-    // An inbound SA takes a session, an outbound one as many as there are workers where its contexts are not shareable.
-    // And there are those of the self test and of prepare_thread().
-    const uint64_t sessions = uint64_t{options.max_sas} * (uint64_t{options.workers} + 1) + kOwnSessions;
-    auto device =
-        CpuCryptoDevice::open({name, static_cast<uint32_t>(std::min<uint64_t>(sessions, UINT32_MAX)), options.socket});
+    auto device = CpuCryptoDevice::open({name, sessions_for(options), options.socket, options.look_aside});
     if (device)
         engine.device = std::move(device).value();
     else
@@ -129,7 +149,8 @@ Engine open_cpu_crypto(EngineKind kind, const char* name, const Engines::Options
 
 class Engines::Devices {
   public:
-    explicit Devices(const Options& options)
+    /// `look_aside` are started: the CPU-crypto engines, which take devices that nobody has started, leave them alone.
+    Devices(const Options& options, LookAsideDevices look_aside) : look_aside_(std::move(look_aside))
     {
         engines_[0] = open_vaes_gcm(options);
         engines_[1] = open_cpu_crypto(EngineKind::kAesniGcm, kAesniGcmName, options);
@@ -163,6 +184,27 @@ class Engines::Devices {
         return mix(request, std::move(many).value(), GW_TRY(of(EngineKind::kOpenssl).make(request)));
     }
 
+    [[nodiscard]] const LookAsideDevices& look_aside() const noexcept { return look_aside_; }
+
+    /// The device that takes the suite's SAs; kUnsupported.
+    [[nodiscard]] Result<LookAsideDevice*> look_aside_for(const EspSuite& suite) const
+    {
+        LookAsideDevice* best = nullptr;
+        std::vector<std::string> refusals;
+        for (const auto& device : look_aside_) {
+            if (auto refusal = device->refuses(suite); !refusal.empty())
+                refusals.push_back(std::move(refusal));
+            else if (best == nullptr || (device->driver() == best->driver() && device->contexts() < best->contexts()))
+                best = device.get();
+        }
+        if (best != nullptr)
+            return best;
+        if (refusals.empty())
+            return Error{ErrorCode::kUnsupported, "no look-aside device is configured",
+                         "name a crypto device in the gateway's lookaside setting"};
+        return Error{ErrorCode::kUnsupported, base::join(refusals, "; "), "see which engines do what in gwctl stats"};
+    }
+
   private:
     void make_warm_up_contexts()
     {
@@ -177,6 +219,7 @@ class Engines::Devices {
         }
     }
 
+    LookAsideDevices look_aside_;
     std::array<Engine, kEngineKinds> engines_;   // by EngineKind
     std::vector<sa::CipherContextPtr> warm_up_;  // shareable; gone before the devices are
 };
@@ -213,10 +256,19 @@ std::optional<std::string> not_for(const Engine& engine, const EspSuite& suite)
     return "";
 }
 
+Result<void> check_keymat(const EspSuite& suite, std::span<const uint8_t> keymat)
+{
+    if (const size_t bytes = suite.layout().keymat_bytes(); keymat.size() != bytes)
+        return Error{ErrorCode::kInvalidArgument, base::format("%s takes %zu bytes of keying material, got %zu",
+                                                               suite.name().c_str(), bytes, keymat.size())};
+    return {};
+}
+
 bool wanted(EngineKind kind, EngineChoice choice) noexcept
 {
     switch (choice) {
         case EngineChoice::kAuto:
+        case EngineChoice::kLookAside:
             return true;
         case EngineChoice::kCpuCrypto:
             return kind == EngineKind::kAesniGcm || kind == EngineKind::kAesniMb;
@@ -233,7 +285,7 @@ Engines::~Engines() = default;
 
 Result<std::unique_ptr<Engines>> Engines::create(const Options& options)
 {
-    auto devices = std::make_unique<Devices>(options);
+    auto devices = std::make_unique<Devices>(options, GW_TRY(open_look_aside(options)));
     const Engine& openssl = devices->of(EngineKind::kOpenssl);
     if (!openssl.failed.empty())
         return Error{ErrorCode::kUnavailable, "OpenSSL fails its self test: " + base::join(openssl.failed),
@@ -246,7 +298,38 @@ std::vector<EngineInfo> Engines::list() const
     std::vector<EngineInfo> out;
     for (const Engine& engine : devices_->all())
         out.push_back(engine.info());
+    for (const auto& device : devices_->look_aside())
+        out.push_back(device->info());
     return out;
+}
+
+bool Engines::has_look_aside() const noexcept
+{
+    return !devices_->look_aside().empty();
+}
+
+Result<std::unique_ptr<LookAside>> Engines::look_aside_of(uint16_t worker) const
+{
+    if (!has_look_aside())
+        return std::unique_ptr<LookAside>();
+    std::vector<std::unique_ptr<QueuePair>> queues;
+    for (const auto& device : devices_->look_aside())
+        queues.push_back(GW_TRY(QueuePair::create(*device, worker)));
+    return std::make_unique<LookAside>(std::move(queues), worker);
+}
+
+Result<std::string> Engines::look_aside_for(const EspSuite& suite) const
+{
+    return GW_TRY(devices_->look_aside_for(suite))->name();
+}
+
+Result<Keyed> Engines::key_look_aside(const EspSuite& suite, std::span<const uint8_t> keymat, bool esn,
+                                      model::Direction direction)
+{
+    GW_TRY(check_keymat(suite, keymat));
+    LookAsideDevice* const device = GW_TRY(devices_->look_aside_for(suite));
+    return Keyed{GW_TRY(device->make_context({suite, keymat, esn, direction})),
+                 "look-aside device, driver " + device->driver()};
 }
 
 void Engines::prepare_thread() const noexcept
@@ -257,9 +340,9 @@ void Engines::prepare_thread() const noexcept
 Result<Keyed> Engines::key(const EspSuite& suite, std::span<const uint8_t> keymat, bool esn, model::Direction direction,
                            EngineChoice choice)
 {
-    if (const size_t bytes = suite.layout().keymat_bytes(); keymat.size() != bytes)
-        return Error{ErrorCode::kInvalidArgument, base::format("%s takes %zu bytes of keying material, got %zu",
-                                                               suite.name().c_str(), bytes, keymat.size())};
+    GW_TRY(check_keymat(suite, keymat));
+    if (choice == EngineChoice::kLookAside)
+        choice = EngineChoice::kAuto;
     const KeyRequest request{suite, keymat, esn, direction};
     std::vector<std::string> passed_over;
     Error last{ErrorCode::kUnsupported, "no engine of the configured kind does " + suite.name(),

@@ -3,48 +3,17 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
-#include <vector>
 
 #include "crypto/random.h"
+#include "esp/engine_cryptodev_internal.h"
 #include "esp/engine_internal.h"
-
-struct rte_crypto_sym_xform;
-struct rte_mempool;
 
 namespace ipsecgw::esp {
 
 inline constexpr const char* kAesniGcmName = "aesni_gcm";
 inline constexpr const char* kAesniMbName = "aesni_mb";
-
-/// Sessions of one device, in pools that are added as SAs come: a session is 1.0 to 1.4 KB, so room for the largest
-/// number of SAs is not taken in advance. Threads: control.
-class SessionPools {
-  public:
-    SessionPools(uint8_t device, uint32_t limit, int socket) : device_(device), limit_(limit), socket_(socket) {}
-    ~SessionPools();
-    SessionPools(const SessionPools&) = delete;
-    SessionPools& operator=(const SessionPools&) = delete;
-
-    /// kResourceExhausted: the limit is reached or no memory for another pool. kUnsupported: the driver refuses the
-    /// transform.
-    base::Result<void*> create(rte_crypto_sym_xform* transform);
-    /// Wipes and takes back.
-    void release(void* session) noexcept;
-
-  private:
-    struct Pool {
-        rte_mempool* memory;
-        uint32_t free;
-    };
-    base::Result<Pool*> pool_with_room();
-
-    uint8_t device_;
-    uint32_t limit_;  // sessions over all pools
-    uint32_t reserved_ = 0;
-    int socket_;
-    std::vector<Pool> pools_;
-};
 
 /// One crypto device that can run synchronously. Its contexts must be gone before it goes.
 /// Threads: control, except the contexts' bursts.
@@ -54,6 +23,7 @@ class CpuCryptoDevice {
         const char* engine;  // kAesniGcmName or kAesniMbName
         uint32_t max_sessions;
         int socket;
+        std::span<const std::string> taken = {};  // devices that are left alone
     };
     /// Takes a device of that driver which nobody has started (EAL's --vdev), or creates one. kUnsupported: there is no
     /// such driver here, or it cannot run synchronously; kUnavailable: the device does not start.
@@ -63,9 +33,6 @@ class CpuCryptoDevice {
     CpuCryptoDevice& operator=(const CpuCryptoDevice&) = delete;
 
     [[nodiscard]] const std::string& name() const noexcept { return name_; }
-
-    /// True when the device's capabilities include the suite with its exact lengths.
-    [[nodiscard]] bool supports(const model::EspSuite& suite) const;
 
     /// kUnsupported, kResourceExhausted. Shareable between threads unless it seals AES-CBC: sessions are read only, and
     /// the library keeps its scratch state per thread.

@@ -51,6 +51,13 @@ struct KeyedWorkers {
     std::string reason;
 };
 
+base::Result<Keyed> key_for(const model::SaParams& params, Engines& engines, sa::OffloadKind kind)
+{
+    if (kind == sa::OffloadKind::kLookAside)
+        return engines.key_look_aside(params.suite, params.keymat.view(), params.esn, params.direction);
+    return engines.key(params.suite, params.keymat.view(), params.esn, params.direction, params.engine);
+}
+
 /// One context for all where the engine's may be shared, else one each.
 base::Result<KeyedWorkers> key_workers(const model::SaParams& params, uint16_t workers, Engines& engines,
                                        sa::OffloadKind kind)
@@ -59,8 +66,7 @@ base::Result<KeyedWorkers> key_workers(const model::SaParams& params, uint16_t w
     if (kind == sa::OffloadKind::kInlineCrypto || kind == sa::OffloadKind::kFullProtocol)
         return keyed;
     do {
-        Keyed next = GW_TRY(
-            engines.key(params.suite, params.keymat.view(), params.esn, model::Direction::kOutbound, params.engine));
+        Keyed next = GW_TRY(key_for(params, engines, kind));
         keyed.reason = std::move(next.reason);
         keyed.contexts.push_back(std::move(next.context));
     } while (keyed.contexts.size() < workers && !keyed.contexts.front()->shareable);
@@ -74,8 +80,7 @@ base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t
 {
     Keyed keyed;
     if (kind != sa::OffloadKind::kFullProtocol)
-        keyed = GW_TRY(
-            engines.key(params.suite, params.keymat.view(), params.esn, model::Direction::kInbound, params.engine));
+        keyed = GW_TRY(key_for(params, engines, kind));
     sa::InboundSaPtr sa = GW_TRY(sa::allocate_inbound(params.replay_window, params.esn, socket));
     const model::SuiteLayout layout = params.suite.layout();
     sa->spi = params.spi;

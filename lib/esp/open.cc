@@ -5,6 +5,7 @@
 #include "esp/burst_internal.h"
 #include "esp/ecn.h"
 #include "esp/extension_headers.h"
+#include "esp/open_internal.h"
 #include "esp/padding.h"
 #include "net/checksum.h"
 
@@ -13,11 +14,7 @@ namespace {
 
 using telemetry::Drop;
 
-/// Between the first pass over a burst and the last: what the cipher takes, and the inferred sequence numbers.
-struct Staged {
-    std::array<sa::EspText, sa::kMaxBurst> texts;
-    std::array<uint64_t, sa::kMaxBurst> sequences;
-};
+using Staged = StagedOpen;
 
 /// What is left of the hard lifetimes; exact, because the owner worker alone counts.
 struct Budget {
@@ -335,16 +332,22 @@ uint16_t finish(sa::InboundSa& sa, std::span<rte_mbuf*> candidates, const Losses
 /// Whether the text still has to be verified and decrypted.
 enum class Text : uint8_t { kCiphered, kDeciphered };
 
+/// Nothing passes any more.
+bool is_spent(const sa::InboundSa& sa) noexcept
+{
+    if (!is_limited(sa)) [[likely]]
+        return false;
+    const Budget budget(sa);
+    return budget.packets == 0 || budget.bytes == 0;
+}
+
 template <class S>
 uint16_t open_shape(sa::InboundSa& sa, std::span<rte_mbuf*> burst, Text text, DropSink& drops) noexcept
 {
     const Losses losses{*sa.counters, drops};
-    if (is_limited(sa)) [[unlikely]] {
-        const Budget budget(sa);
-        if (budget.packets == 0 || budget.bytes == 0) {
-            losses.add(burst, Drop::kExpired);
-            return 0;
-        }
+    if (is_spent(sa)) [[unlikely]] {
+        losses.add(burst, Drop::kExpired);
+        return 0;
     }
     Staged staged;  // NOLINT(cppcoreguidelines-pro-type-member-init): 1.5 KB, written before it is read
     const uint32_t count = stage<S>(sa, burst, losses, staged);
@@ -360,6 +363,13 @@ uint16_t open_shape(sa::InboundSa& sa, std::span<rte_mbuf*> burst, Text text, Dr
 using OpenFunction = uint16_t (*)(sa::InboundSa&, std::span<rte_mbuf*>, Text, DropSink&) noexcept;
 constexpr auto kOpen = for_each_shape([]<uint8_t kFlags>() -> OpenFunction { return open_shape<Shape<kFlags>>; });
 
+// The halves, for a cipher that works meanwhile.
+using StageFunction = uint32_t (*)(const sa::InboundSa&, std::span<rte_mbuf*>, const Losses&, Staged&) noexcept;
+constexpr auto kStage = for_each_shape([]<uint8_t kFlags>() -> StageFunction { return stage<Shape<kFlags>>; });
+using FinishFunction = uint16_t (*)(sa::InboundSa&, std::span<rte_mbuf*>, const Losses&, const Staged&,
+                                    uint64_t) noexcept;
+constexpr auto kFinish = for_each_shape([]<uint8_t kFlags>() -> FinishFunction { return finish<Shape<kFlags>>; });
+
 }  // namespace
 
 uint16_t open_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
@@ -370,6 +380,22 @@ uint16_t open_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& dro
 uint16_t open_deciphered_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
     return kOpen[shape_index(sa)](sa, burst, Text::kDeciphered, drops);
+}
+
+uint16_t stage_open(const sa::InboundSa& sa, std::span<rte_mbuf*> burst, StagedOpen& staged, DropSink& drops) noexcept
+{
+    const Losses losses{*sa.counters, drops};
+    if (is_spent(sa)) [[unlikely]] {
+        losses.add(burst, Drop::kExpired);
+        return 0;
+    }
+    return static_cast<uint16_t>(kStage[shape_index(sa)](sa, burst, losses, staged));
+}
+
+uint16_t finish_open(sa::InboundSa& sa, std::span<rte_mbuf*> burst, const StagedOpen& staged, uint64_t authentic,
+                     DropSink& drops) noexcept
+{
+    return kFinish[shape_index(sa)](sa, burst, Losses{*sa.counters, drops}, staged, authentic);
 }
 
 uint16_t accept_opened(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept

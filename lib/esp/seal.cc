@@ -11,6 +11,7 @@
 #include "esp/outer_header.h"
 #include "esp/outer_writer_internal.h"
 #include "esp/padding.h"
+#include "esp/seal_internal.h"
 #include "net/checksum.h"
 
 namespace ipsecgw::esp {
@@ -236,13 +237,7 @@ void finish_udp(std::span<rte_mbuf*> burst, const sa::EspText* texts) noexcept
     }
 }
 
-/// A burst between its framing and its cipher call.
-struct Framed {
-    std::array<sa::EspText, sa::kMaxBurst> texts;
-    std::array<uint16_t, sa::kMaxBurst> inner_bytes;
-    uint16_t packets = 0;
-    uint64_t bytes = 0;
-};
+using Framed = FramedSeal;
 
 /// Drops what the cipher could not seal and packs the rest.
 [[gnu::cold, gnu::noinline]] void drop_unsealed(std::span<rte_mbuf*> burst, uint64_t sealed, Framed& framed,
@@ -335,15 +330,36 @@ uint16_t leave_whole(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, const Losse
     return static_cast<uint16_t>(burst.size());
 }
 
+/// Numbers, then frames, as many as the SA has numbers for.
+template <class S>
+[[gnu::always_inline]] inline void number_and_frame(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, Framed& framed,
+                                                    const Losses& losses) noexcept
+{
+    const Reservation numbers = reserve(sa, static_cast<uint32_t>(burst.size()));
+    if (!is_within_limits(sa, numbers, burst, losses)) [[unlikely]]
+        return;
+    frame_burst<S>(sa, numbers.first, burst, framed, losses);
+}
+
+/// Behind the cipher.
+template <class S>
+[[gnu::always_inline]] inline uint16_t finish_shape(std::span<rte_mbuf*> burst, Framed& framed, uint64_t sealed,
+                                                    const Losses& losses) noexcept
+{
+    if (sealed != burst_mask(framed.packets)) [[unlikely]]
+        drop_unsealed(burst.first(framed.packets), sealed, framed, losses);
+    if constexpr (S::kUdp && S::kIpv6)
+        finish_udp<S>(burst.first(framed.packets), framed.texts.data());
+    count_sealed(losses.counters, framed.packets, framed.bytes);
+    return framed.packets;
+}
+
 template <class S>
 uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
     const Losses losses{sa.counters[worker], drops};
-    const Reservation numbers = reserve(sa, static_cast<uint32_t>(burst.size()));
-    if (!is_within_limits(sa, numbers, burst, losses)) [[unlikely]]
-        return 0;
     Framed framed;  // NOLINT(cppcoreguidelines-pro-type-member-init): the arrays are written before they are read
-    frame_burst<S>(sa, numbers.first, burst, framed, losses);
+    number_and_frame<S>(sa, burst, framed, losses);
     if (framed.packets == 0)
         return 0;
     if (sa.kind == sa::OffloadKind::kInlineCrypto) {
@@ -355,16 +371,18 @@ uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
     drops.clock.enter(telemetry::Stage::kCipher);
     const uint64_t sealed = cipher.seal(cipher, {framed.texts.data(), framed.packets});
     drops.clock.enter(telemetry::Stage::kEsp);
-    if (sealed != burst_mask(framed.packets)) [[unlikely]]
-        drop_unsealed(burst.first(framed.packets), sealed, framed, losses);
-    if constexpr (S::kUdp && S::kIpv6)
-        finish_udp<S>(burst.first(framed.packets), framed.texts.data());
-    count_sealed(losses.counters, framed.packets, framed.bytes);
-    return framed.packets;
+    return finish_shape<S>(burst, framed, sealed, losses);
 }
 
 using SealFunction = uint16_t (*)(sa::OutboundSa&, uint16_t, std::span<rte_mbuf*>, DropSink&) noexcept;
 constexpr auto kSeal = for_each_shape([]<uint8_t kFlags>() -> SealFunction { return seal_shape<Shape<kFlags>>; });
+
+// The halves, for a cipher that works meanwhile.
+using FrameFunction = void (*)(sa::OutboundSa&, std::span<rte_mbuf*>, Framed&, const Losses&) noexcept;
+constexpr auto kFrame =
+    for_each_shape([]<uint8_t kFlags>() -> FrameFunction { return number_and_frame<Shape<kFlags>>; });
+using FinishFunction = uint16_t (*)(std::span<rte_mbuf*>, Framed&, uint64_t, const Losses&) noexcept;
+constexpr auto kFinish = for_each_shape([]<uint8_t kFlags>() -> FinishFunction { return finish_shape<Shape<kFlags>>; });
 
 }  // namespace
 
@@ -375,6 +393,18 @@ uint16_t seal_burst(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
     if (sa.kind == sa::OffloadKind::kFullProtocol)
         return leave_whole(sa, burst, Losses{sa.counters[worker], drops});
     return kSeal[shape_index(sa)](sa, worker, burst, drops);
+}
+
+void frame_seal(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, FramedSeal& framed,
+                DropSink& drops) noexcept
+{
+    kFrame[shape_index(sa)](sa, burst, framed, Losses{sa.counters[worker], drops});
+}
+
+uint16_t finish_seal(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, FramedSeal& framed,
+                     uint64_t sealed, DropSink& drops) noexcept
+{
+    return kFinish[shape_index(sa)](burst, framed, sealed, Losses{sa.counters[worker], drops});
 }
 
 }  // namespace ipsecgw::esp

@@ -46,6 +46,8 @@ std::string_view to_string(EngineChoice engine) noexcept
             return "cpu-crypto";
         case EngineChoice::kOpenssl:
             return "openssl";
+        case EngineChoice::kLookAside:
+            return "lookaside";
     }
     return "?";
 }

@@ -43,6 +43,7 @@ struct Neighbour {
 struct Settings {
     std::string control_socket = "/run/ipsec-gw/ipsec-gw.sock";
     EngineChoice engine = EngineChoice::kAuto;  // for SAs that say nothing
+    std::vector<std::string> look_aside; // crypto devices, in the order to ask them
     uint32_t max_sas = 65536;
     uint32_t mbufs = 0;                  // 0: enough for the rings, bursts and caches
     bool icmp_errors = true;             // send time exceeded and too big
@@ -66,6 +67,6 @@ struct Gateway {
 std::string_view to_string(PortRole role) noexcept;
 std::string_view to_string(Direction direction) noexcept;  // "in", "out"
 std::string_view to_string(Mode mode) noexcept;
-std::string_view to_string(EngineChoice engine) noexcept;  // "auto", "cpu-crypto", "openssl"
+std::string_view to_string(EngineChoice engine) noexcept;  // "auto", "cpu-crypto", "openssl", "lookaside"
 
 }  // namespace ipsecgw::model

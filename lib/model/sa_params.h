@@ -47,8 +47,9 @@ struct TunnelHeader {
     uint8_t hop_limit = 64;
 };
 
-/// Which software engine ciphers. kAuto takes the fastest that works and records which.
-enum class EngineChoice : uint8_t { kAuto, kCpuCrypto, kOpenssl };
+/// Which engine ciphers where the gateway does the rest of ESP. kAuto takes the fastest software that works and records which. kLookAside:
+/// a look-aside device, and where hw_offload is kNo nothing else; where a port does the work after all, as kAuto.
+enum class EngineChoice : uint8_t { kAuto, kCpuCrypto, kOpenssl, kLookAside };
 
 /// Who does the work of an SA, in swanctl.conf's words. kNo: software. kCrypto ("yes", "crypto"): the port ciphers. kFull ("full", "packet"): the
 /// port does it all. Both fail where the port cannot. kAuto: full, else crypto, else a look-aside device where configured, else

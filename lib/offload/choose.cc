@@ -31,6 +31,14 @@ base::Result<Choice> exactly(const model::SaParams& params, OffloadKind kind, sa
     return Choice{kind, "as configured", std::move(installed).value()};
 }
 
+base::Result<Choice> look_aside(const model::SaParams& params, const Options& options)
+{
+    if (options.look_aside)
+        return Choice{OffloadKind::kLookAside, "as configured: " + options.look_aside_reason, nullptr};
+    return Error{ErrorCode::kUnsupported, "SA \"" + params.name + "\": engine: " + options.look_aside_reason,
+                 "hw_offload = \"auto\" takes software where no device can, and prefers ports"};
+}
+
 Choice automatic(const model::SaParams& params, sa::SaTag tag, const Options& options)
 {
     std::string refused;
@@ -55,6 +63,8 @@ base::Result<Choice> choose(const model::SaParams& params, sa::SaTag tag, const 
 {
     switch (params.hw_offload) {
         case HwOffload::kNo:
+            if (params.engine == model::EngineChoice::kLookAside)
+                return look_aside(params, options);
             return Choice{OffloadKind::kSoftware, "as configured", nullptr};
         case HwOffload::kCrypto:
             return exactly(params, OffloadKind::kInlineCrypto, tag, options);

@@ -23,10 +23,11 @@ struct Options {
     Provider* provider = nullptr;          // null: no port offers anything
     std::optional<Placement> placement;    // none: no route to the peer
     bool look_aside = false;               // a look-aside device takes this suite
-    std::string look_aside_reason;         // why, or why not
+    std::string look_aside_reason;         // which, or why none
 };
 
-/// By params.hw_offload, as the table in lib/README.md says: kNo takes software; kCrypto and kFull take what they name or fail with the reason;
+/// By params.hw_offload, as the table in lib/README.md says: kNo takes software, or with EngineChoice::kLookAside a look-aside device and
+/// fails without one; kCrypto and kFull take what they name or fail with the reason;
 /// kAuto takes full protocol, else inline crypto, else look-aside, else software, and never fails.
 base::Result<Choice> choose(const model::SaParams& params, sa::SaTag tag, const Options& options);
 

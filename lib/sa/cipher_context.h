@@ -40,6 +40,9 @@ struct CipherContext {
     BurstFunction open = nullptr;
     /// Wipes the key and frees.
     void (*destroy)(CipherContext*) noexcept = nullptr;
+    /// False while an engine that works asynchronously still has packets: the SA must not be freed. Null: always true.
+    /// Threads: the writer of the tables, at any time.
+    bool (*is_idle)(const CipherContext&) noexcept = nullptr;
     /// Static string for listings: "vaes_gcm", "aesni_gcm", "aesni_mb", "openssl", "aesni_mb+openssl".
     const char* engine = nullptr;
     /// Several threads may run bursts at the same time. Never so for an AES-CBC context that seals: it owns a source of

@@ -47,6 +47,11 @@ base::Result<InboundSaPtr> allocate_inbound(uint16_t replay_window, bool esn, in
     return InboundSaPtr(sa);
 }
 
+bool InboundSa::is_idle() const noexcept
+{
+    return cipher == nullptr || cipher->is_idle == nullptr || cipher->is_idle(*cipher);
+}
+
 void InboundSaDeleter::operator()(InboundSa* sa) const noexcept
 {
     if (sa == nullptr)

@@ -63,6 +63,8 @@ struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
 
     [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
     [[nodiscard]] SaTag tag() const noexcept { return {slot, generation}; }
+    /// No packet of it is in a look-aside device. Threads: the one writer, when no worker can find the SA any more.
+    [[nodiscard]] bool is_idle() const noexcept;
 };
 static_assert(offsetof(InboundSa, replay) == RTE_CACHE_LINE_SIZE, "read-only half is one line");
 static_assert(offsetof(InboundSa, local) == 2 * RTE_CACHE_LINE_SIZE, "the owner's half is one line and a large bitmap");

@@ -52,6 +52,13 @@ base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> cipher
     return OutboundSaPtr(sa);
 }
 
+bool OutboundSa::is_idle() const noexcept
+{
+    return std::all_of(ciphers, ciphers + workers, [](const CipherContext* cipher) {
+        return cipher == nullptr || cipher->is_idle == nullptr || cipher->is_idle(*cipher);
+    });
+}
+
 void OutboundSaDeleter::operator()(OutboundSa* sa) const noexcept
 {
     if (sa == nullptr)

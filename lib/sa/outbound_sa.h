@@ -62,6 +62,8 @@ struct alignas(RTE_CACHE_LINE_SIZE) OutboundSa {
 
     [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
     [[nodiscard]] SaTag tag() const noexcept { return {slot, generation}; }
+    /// No packet of it is in a look-aside device. Threads: the one writer, when no worker can find the SA any more.
+    [[nodiscard]] bool is_idle() const noexcept;
 };
 static_assert(offsetof(OutboundSa, outer) == RTE_CACHE_LINE_SIZE);
 static_assert(offsetof(OutboundSa, next_sequence) == 2 * RTE_CACHE_LINE_SIZE);

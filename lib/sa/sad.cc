@@ -104,6 +104,8 @@ class Slots {
     uint32_t next_generation_ = 1;
 };
 
+bool has_idleness(const CipherContext* cipher) noexcept { return cipher != nullptr && cipher->is_idle != nullptr; }
+
 Error full(const char* direction, uint32_t capacity)
 {
     return {ErrorCode::kResourceExhausted, format("the SAD is full: %u %s SAs", capacity, direction),
@@ -180,7 +182,11 @@ base::Result<void> Sad::retire_inbound(uint32_t spi)
     if (sa == nullptr)
         return Error{ErrorCode::kNotFound, format("no inbound SA has SPI 0x%08x", spi), ""};
     table_->by_spi.erase(sa);
-    table_->reclaimer.retire(table_->inbound.take(sa->slot));
+    InboundSaPtr owned = table_->inbound.take(sa->slot);
+    if (has_idleness(sa->cipher))
+        table_->reclaimer.retire_when([sa] { return sa->is_idle(); }, std::move(owned));
+    else
+        table_->reclaimer.retire(std::move(owned));
     return {};
 }
 
@@ -195,7 +201,12 @@ base::Result<void> Sad::retire_outbound(uint32_t slot)
 {
     if (outbound_at(slot) == nullptr)
         return Error{ErrorCode::kNotFound, format("no outbound SA is in slot %u", slot), ""};
-    table_->reclaimer.retire(table_->outbound.take(slot));
+    OutboundSaPtr owned = table_->outbound.take(slot);
+    const OutboundSa* sa = owned.get();
+    if (sa->workers != 0 && has_idleness(sa->ciphers[0]))
+        table_->reclaimer.retire_when([sa] { return sa->is_idle(); }, std::move(owned));
+    else
+        table_->reclaimer.retire(std::move(owned));
     return {};
 }
 

@@ -53,6 +53,9 @@ constexpr Row kRows[] = {
      "ESP headers or trailer do not fit the packet buffer: look at the MTU of the protected port against the size of mbufs."},
     {Drop::kCipher, "cipher",
      "The cipher engine failed on a packet to seal: look at the engine of the SA in its listing, and choose another."},
+    {Drop::kCryptoFull, "crypto-full",
+     "The look-aside crypto device has as many packets as it takes: look at its speed against the load in gwctl stats, or move SAs to "
+     "another engine."},
     {Drop::kTooBig, "too-big",
      "Larger after sealing than the path takes, and DF forbids fragmenting: the sender is told by ICMP, look for a firewall that stops "
      "it, or lower the MTU or MSS of the hosts."},

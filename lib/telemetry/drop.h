@@ -29,6 +29,7 @@ enum class Drop : uint8_t {
     kSequenceExhausted,  // no sequence number left: the SA never wraps (section 3.3.3)
     kNoRoomInMbuf,       // headers or trailer do not fit
     kCipher,             // the engine failed
+    kCryptoFull,         // the look-aside device has as many packets as it takes; inbound too
     kTooBig,             // larger than the path allows and DF forbids fragmenting
     kOtherPort,          // the route leads to another port than the one that seals this SA
     kSaReasons,          // --- not a reason: end of what is counted per SA ---

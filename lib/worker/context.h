@@ -13,6 +13,7 @@
 
 #include "dpdk/ring.h"
 #include "esp/drop_sink.h"
+#include "esp/look_aside.h"
 #include "worker/classify.h"
 #include "worker/flow_cache.h"
 #include "worker/own_addresses.h"
@@ -80,8 +81,9 @@ struct Context {
     RouteCache routes;
     RateLimit icmp_limit;
     uint32_t turns_since_quiescent = 0;
-    esp::DropSink drops;      // control reads its counters
-    WorkerCounters counters;  // control reads
+    std::unique_ptr<esp::LookAside> look_aside;  // null: no such device
+    esp::DropSink drops;                         // control reads its counters
+    WorkerCounters counters;                     // control reads
 
     // Written by others, read here.
     std::unique_ptr<dpdk::Ring> handed_over;  // by workers: ESP packets this worker owns the SA of
@@ -93,6 +95,12 @@ struct Context {
     void enter(telemetry::Stage stage) noexcept { drops.clock.enter(stage); }
     [[nodiscard]] const PortView& port(uint16_t port_index) const noexcept { return *ports[port_index].view; }
 };
+
+// worker.cc
+// -----------------------------------------------------------------------------------------------------------------------------
+
+/// Passes on everything that the stages have queued: the end of a turn.
+void finish_turn(Context& context) noexcept;
 
 // rx.cc
 // ---------------------------------------------------------------------------------------------------------------------------------
@@ -114,6 +122,17 @@ void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kin
 void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept;
 /// ESP packets another worker handed over; their SAs are looked up again, as they may have gone or moved on the way.
 void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcept;
+
+// look_aside.cc
+// --------------------------------------------------------------------------------------------------------------------------
+
+/// Deals with packets that look-aside devices have finished; returns how many.
+uint32_t take_ciphered(Context& context) noexcept;
+/// Gives the devices what waits for them. Once a turn.
+void flush_look_aside(Context& context) noexcept;
+/// At the end: until the devices have finished all, or make no progress for a second. What they then still have is
+/// freed with their queue pairs.
+void drain_look_aside(Context& context) noexcept;
 
 // inline.cc
 // -----------------------------------------------------------------------------------------------------------------------------
@@ -174,6 +193,8 @@ bool may_arrive_in_clear(Context& context, const PortView& port, rte_mbuf* m) no
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept;
 /// Seals and sends what is queued.
 void seal_queued(Context& context) noexcept;
+/// Sends packets that are sealed but for what a port does. In tunnel mode they share the route.
+void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*> packets) noexcept;
 
 // local.cc
 // ------------------------------------------------------------------------------------------------------------------------------

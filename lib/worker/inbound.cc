@@ -106,8 +106,10 @@ void open_inline_crypto(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*
 void open_group(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group) noexcept
 {
     switch (sa.kind) {
-        case sa::OffloadKind::kSoftware:
         case sa::OffloadKind::kLookAside:
+            context.look_aside->open(sa, group, context.drops);
+            return;
+        case sa::OffloadKind::kSoftware:
             pass_on(context, sa, group.first(esp::open_burst(sa, group, context.drops)));
             return;
         case sa::OffloadKind::kInlineCrypto:

@@ -61,19 +61,13 @@ void shrink_or_reject(Context& context, rte_mbuf* m, sa::OutboundSa& sa, uint32_
     context.drops.drop(m, Drop::kTooBig, sa.counters[context.index]);
 }
 
-/// Seals the packets of one SA and sends them. In tunnel mode they share the route.
+/// Seals the packets of one SA and sends them, or leaves them to a look-aside device meanwhile.
 void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group) noexcept
 {
-    const bool transport = sa.is(sa::kSaTransport);
-    Route route = route_to(context, sa.remote);
-    const uint16_t sealed = esp::seal_burst(sa, context.index, group, context.drops);
-    for (rte_mbuf* m : group.first(sealed)) {
-        info(m).origin = Origin::kSealed;
-        info(m).tag = sa.tag().value();
-        if (transport)
-            route = route_to(context, info(m).flow);
-        send(context, m, route);
-    }
+    if (sa.kind == sa::OffloadKind::kLookAside)
+        context.look_aside->seal(sa, group, context.drops);
+    else
+        send_sealed(context, sa, group.first(esp::seal_burst(sa, context.index, group, context.drops)));
 }
 
 }  // namespace
@@ -99,6 +93,19 @@ void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexce
         }
     }
     enqueue(context, m, sa);
+}
+
+void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*> packets) noexcept
+{
+    const bool transport = sa.is(sa::kSaTransport);
+    Route route = route_to(context, sa.remote);
+    for (rte_mbuf* m : packets) {
+        info(m).origin = Origin::kSealed;
+        info(m).tag = sa.tag().value();
+        if (transport)
+            route = route_to(context, info(m).flow);
+        send(context, m, route);
+    }
 }
 
 void seal_queued(Context& context) noexcept

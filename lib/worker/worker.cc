@@ -58,12 +58,10 @@ void note_generations(Context& context) noexcept
     context.route_generation = context.data.tables->generation();
 }
 
-void finish_turn(Context& context) noexcept
+/// Packets that will come back by themselves.
+uint32_t elsewhere(const Context& context) noexcept
 {
-    seal_queued(context);
-    flush_handover(context);
-    flush_tx(context);
-    context.drops.flush();
+    return context.look_aside == nullptr ? 0 : context.look_aside->in_flight();
 }
 
 void sleep_idle(Context& context) noexcept
@@ -77,6 +75,15 @@ void sleep_idle(Context& context) noexcept
 }
 
 }  // namespace
+
+void finish_turn(Context& context) noexcept
+{
+    seal_queued(context);
+    flush_handover(context);
+    flush_look_aside(context);
+    flush_tx(context);
+    context.drops.flush();
+}
 
 base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint16_t index, int socket)
 {
@@ -92,6 +99,8 @@ base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint
     context->handed_over = GW_TRY(make_ring(kHandoverRing, dpdk::Producers::kMany, socket));
     context->shared_tx = GW_TRY(make_ring(kSharedTxRing, dpdk::Producers::kMany, socket));
     context->injected = GW_TRY(make_ring(kInjectRing, dpdk::Producers::kOne, socket));
+    if (data.engines != nullptr)
+        context->look_aside = GW_TRY(data.engines->look_aside_of(index));
     context->icmp_limit = RateLimit(kIcmpErrorsPerSecond, rte_get_tsc_hz());
     for (const auto& view : data.ports)
         context->ports.push_back(port_state(data, view, index));
@@ -103,9 +112,10 @@ base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint
     return std::unique_ptr<Worker>(new Worker(std::move(context)));
 }
 
-uint32_t Worker::ring_packets() noexcept
+uint32_t Worker::queued_packets(size_t look_aside_devices) noexcept
 {
-    return kHandoverRing + kSharedTxRing + kInjectRing;
+    return kHandoverRing + kSharedTxRing + kInjectRing +
+           esp::kLookAsidePackets * static_cast<uint32_t>(look_aside_devices);
 }
 
 Worker::Worker(std::unique_ptr<Context> context) : context_(std::move(context)) {}
@@ -131,7 +141,9 @@ uint32_t Worker::turn() noexcept
     const uint64_t started = rte_rdtsc();
     note_generations(context);
     context.drops.clock.begin_turn();
-    const uint32_t packets = receive(context) + take_queued(context);
+    // What devices have finished comes first: it is the oldest, and makes room in them.
+    uint32_t packets = take_ciphered(context);
+    packets += receive(context) + take_queued(context);
     context.counters.turns.add(1);
     if (packets != 0) {
         finish_turn(context);
@@ -145,7 +157,7 @@ uint32_t Worker::turn() noexcept
         context.turns_since_quiescent = 0;
         context.data.qsbr->quiescent(context.index);
     }
-    return packets;
+    return packets + elsewhere(context);
 }
 
 void Worker::run() noexcept
@@ -170,6 +182,7 @@ void Worker::run() noexcept
     note_generations(context);
     while (take_queued(context) != 0)
         finish_turn(context);
+    drain_look_aside(context);
     context.data.qsbr->offline(context.index);
 }
 

@@ -31,6 +31,7 @@ struct WorkerCounters {
     telemetry::Counter handed_over_out;  // ESP packets given to their owner
     telemetry::Counter handed_over_in;
     telemetry::Counter icmp_sent;
+    telemetry::Counter in_crypto_devices;  // packets that look-aside devices have now
 };
 
 /// Polls its queues, opens, seals, forwards. Never blocks (but for the idle sleep), allocates or logs.
@@ -45,14 +46,14 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// Packets that can wait in the rings of one worker, for sizing the pool.
-    static uint32_t ring_packets() noexcept;
+    /// Packets that can wait in one worker's rings and in look-aside devices, for sizing the pool.
+    static uint32_t queued_packets(size_t look_aside_devices) noexcept;
 
     /// Tells each worker its peers, for hand-over. Once, before any runs.
     static void link(std::span<const std::unique_ptr<Worker>> workers);
 
-    /// One turn of the loop: poll every queue and ring once, process, transmit. Returns packets taken in. For tests and
-    /// run(). Reports a quiescent state when idle and every 256 turns.
+    /// One turn of the loop: poll every queue and ring once, process, transmit. Returns packets taken in; not 0 either
+    /// while a crypto device still has some. For tests and run(). Reports a quiescent state when idle and every 256 turns.
     uint32_t turn() noexcept;
     /// Turns until stop(); goes QSBR-online and offline by itself, and sends what is queued before it returns.
     void run() noexcept;

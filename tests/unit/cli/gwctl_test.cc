@@ -131,8 +131,8 @@ mbufs-in-use     2048
 mbufs-total      16383
 retired-objects  0
 
-WORKER  LCORE  RX-PACKETS  TX-PACKETS  CYCLES/PACKET  HANDED-OVER-OUT  HANDED-OVER-IN  INBOUND-SAS  PACKETS  SHARE (%)
-     0      1         100          90          251.2                0               0            1      100      100.0
+WORKER  LCORE  RX-PACKETS  TX-PACKETS  CYCLES/PACKET  HANDED-OVER-OUT  HANDED-OVER-IN  IN-CRYPTO  INBOUND-SAS  PACKETS  SHARE (%)
+     0      1         100          90          251.2                0               0          0            1      100      100.0
 
 ENGINE     USABLE  REASON
 aesni_gcm  yes     crypto_aesni_gcm0

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "base/text.h"
 #include "unit/config/config_support.h"
 
@@ -22,6 +24,24 @@ TEST(ConfigReading, ASmallFileIsAGateway)
     ASSERT_EQ(gateway.policies.size(), 1U);
     EXPECT_EQ(gateway.policies[0].outbound_sa, "out");
     EXPECT_EQ(gateway.policies[0].inbound_sas, std::vector<std::string>{"in"});
+}
+
+TEST(ConfigReading, LookAsideDevicesAndTheSasThatWantThem)
+{
+    const auto with = [](const std::string& gateway, const std::string& sa) {
+        std::string text = valid_text();
+        text.insert(text.find("proposal"), sa);
+        return "gateway = { " + gateway + " };\n" + text;
+    };
+    const Loaded loaded =
+        load_text(with("lookaside = [ \"crypto_qat0\", \"crypto_openssl0\" ];", "engine = \"lookaside\"; "), "t.cfg");
+    EXPECT_EQ(text_of(loaded.errors), "");
+    EXPECT_EQ(loaded.gateway.settings.look_aside, (std::vector<std::string>{"crypto_qat0", "crypto_openssl0"}));
+    EXPECT_EQ(loaded.gateway.sas[0].engine, model::EngineChoice::kLookAside);
+    EXPECT_THAT(errors_of(with("", "engine = \"lookaside\"; ")),
+                testing::HasSubstr("sas.[0].engine: no look-aside device is configured"));
+    EXPECT_EQ(errors_of(with("", "hw_offload = \"auto\"; engine = \"lookaside\"; ")), "");
+    EXPECT_THAT(errors_of(with("lookaside = [ \"a\", \"a\" ];", "")), testing::HasSubstr("\"a\" is named twice"));
 }
 
 TEST(ConfigReading, EverySettingArrives)

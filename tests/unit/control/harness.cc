@@ -56,7 +56,7 @@ std::vector<uint8_t> take_bytes(rte_mbuf* m)
     return out;
 }
 
-ControlTest::ControlTest(uint16_t worker_count, uint32_t max_sas)
+ControlTest::ControlTest(uint16_t worker_count, uint32_t max_sas, std::vector<std::string> look_aside)
 {
     pool = std::make_unique<dpdk::MbufPool>(
         dpdk::MbufPool::create({.name = "control_test", .count = 4095, .private_bytes = worker::kPacketInfoBytes})
@@ -67,7 +67,10 @@ ControlTest::ControlTest(uint16_t worker_count, uint32_t max_sas)
     spd = sa::Spd::create(worker_count, *reclaimer).value();
     tables = route::Tables::create(*reclaimer).value();
     punt = worker::PuntQueue::create(1024).value();
-    engines = esp::Engines::create({.workers = worker_count, .max_sas = max_sas, .cpu_crypto = false}).value();
+    engines =
+        esp::Engines::create(
+            {.workers = worker_count, .max_sas = max_sas, .cpu_crypto = false, .look_aside = std::move(look_aside)})
+            .value();
     open_port("inside", model::PortRole::kProtected, {prefix("10.1.0.1/16"), prefix("2001:db8:1::1/64")});
     open_port("outside", model::PortRole::kUnprotected, {prefix("192.0.2.1/24"), prefix("2001:db8:ffff::1/64")});
     data.workers = worker_count;

@@ -57,7 +57,7 @@ class ControlTest : public testing::Test {
     static constexpr uint16_t kInside = 0;
     static constexpr uint16_t kOutside = 1;
 
-    explicit ControlTest(uint16_t workers = 2, uint32_t max_sas = 1024);
+    explicit ControlTest(uint16_t workers = 2, uint32_t max_sas = 1024, std::vector<std::string> look_aside = {});
     ~ControlTest() override;
 
     /// As the control thread does between two sleeps.

@@ -1,5 +1,6 @@
 // Installing and removing: what workers find, in which order, and what an error leaves behind.
 #include <gmock/gmock.h>
+#include <rte_bus_vdev.h>
 
 #include "harness.h"
 
@@ -306,6 +307,90 @@ TEST_F(InstallTest, TheGatewaysEngineIsForSasThatSayNothing)
     for (auto& sa : gateway.sas)
         sa.engine = model::EngineChoice::kOpenssl;
     EXPECT_TRUE(control->load(gateway));
+}
+
+TEST_F(InstallTest, ALookAsideEngineNeedsADevice)
+{
+    model::SaParams params = inbound("east-in", 0x1001);
+    params.engine = model::EngineChoice::kLookAside;
+    const auto refused = control->install_sa(params.clone());
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().what, "SA \"east-in\": engine: no look-aside device is configured");
+    params.hw_offload = model::HwOffload::kAuto;
+    ASSERT_TRUE(control->install_sa(std::move(params)));
+    EXPECT_EQ(status("east-in").offload, "software");
+    EXPECT_EQ(status("east-in").engine, "openssl");
+    EXPECT_THAT(status("east-in").offload_reason, testing::HasSubstr("no look-aside device is configured"));
+}
+
+/// Made before the gateway that names it.
+struct CryptoDevice {
+    static constexpr const char* kName = "crypto_openssl_control";
+    CryptoDevice() { EXPECT_EQ(rte_vdev_init(kName, "max_nb_queue_pairs=2"), 0); }
+    ~CryptoDevice() { rte_vdev_uninit(kName); }
+    CryptoDevice(const CryptoDevice&) = delete;
+    CryptoDevice& operator=(const CryptoDevice&) = delete;
+};
+
+class LookAsideTest : CryptoDevice, public ControlTest {
+  protected:
+    LookAsideTest() : ControlTest(2, 1024, {kName}) {}
+
+    static model::SaParams with(model::SaParams params, model::HwOffload wanted, model::EngineChoice engine)
+    {
+        params.hw_offload = wanted;
+        params.engine = engine;
+        return params;
+    }
+    static model::SaParams chacha(model::SaParams params)
+    {
+        params.suite = {model::Encryption::kChaCha20Poly1305, 256, model::Integrity::kNone};
+        params.keymat = base::SecretBytes(params.suite.layout().keymat_bytes());
+        return params;
+    }
+};
+
+TEST_F(LookAsideTest, AutoTakesTheDeviceBeforeSoftware)
+{
+    using model::EngineChoice, model::HwOffload;
+    ASSERT_TRUE(control->install_sa(with(inbound("east-in", 0x1001), HwOffload::kAuto, EngineChoice::kAuto)));
+    ASSERT_TRUE(control->install_sa(with(outbound("east-out", 0x2001), HwOffload::kAuto, EngineChoice::kAuto)));
+    for (const char* name : {"east-in", "east-out"}) {
+        EXPECT_EQ(status(name).offload, "look-aside");
+        EXPECT_EQ(status(name).engine, "crypto_openssl_control");
+        EXPECT_THAT(status(name).offload_reason, testing::EndsWith("; look-aside device crypto_openssl_control"));
+    }
+    ASSERT_TRUE(control->install_sa(with(chacha(inbound("west-in", 0x1002)), HwOffload::kAuto, EngineChoice::kAuto)));
+    EXPECT_EQ(status("west-in").offload, "software");
+    EXPECT_THAT(status("west-in").offload_reason,
+                testing::EndsWith("; crypto_openssl_control does not do chacha20poly1305"));
+    ASSERT_TRUE(control->install_sa(with(inbound("none-in", 0x1003), HwOffload::kNo, EngineChoice::kAuto)));
+    EXPECT_EQ(status("none-in").offload, "software") << "nobody asked for the device";
+}
+
+TEST_F(LookAsideTest, AnExplicitRequestTakesTheDeviceOrFails)
+{
+    using model::EngineChoice, model::HwOffload;
+    ASSERT_TRUE(control->install_sa(with(inbound("east-in", 0x1001), HwOffload::kNo, EngineChoice::kLookAside)));
+    EXPECT_EQ(status("east-in").offload, "look-aside");
+    EXPECT_EQ(status("east-in").offload_reason, "as configured: look-aside device crypto_openssl_control");
+    const auto refused =
+        control->install_sa(with(chacha(inbound("west-in", 0x1002)), HwOffload::kNo, EngineChoice::kLookAside));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().what, "SA \"west-in\": engine: crypto_openssl_control does not do chacha20poly1305");
+    EXPECT_EQ(sad->find(0x1002), nullptr);
+}
+
+TEST_F(LookAsideTest, AnIdleSaIsFreedAfterItsGracePeriod)
+{
+    using model::EngineChoice, model::HwOffload;
+    ASSERT_TRUE(control->install_sa(with(inbound("east-in", 0x1001), HwOffload::kAuto, EngineChoice::kAuto)));
+    ASSERT_TRUE(control->install_sa(with(outbound("east-out", 0x2001), HwOffload::kAuto, EngineChoice::kAuto)));
+    ASSERT_TRUE(control->remove_sa("east-in"));
+    ASSERT_TRUE(control->remove_sa("east-out"));
+    turn_workers();
+    step();
+    EXPECT_EQ(control->stats().retired_objects, 0u);
 }
 
 }  // namespace

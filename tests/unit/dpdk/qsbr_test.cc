@@ -1,6 +1,7 @@
 #include "dpdk/qsbr.h"
 
 #include <memory>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -38,6 +39,39 @@ TEST(Reclaimer, FreesInOrderAfterTheGracePeriodAndTheRestAtItsEnd)
         EXPECT_EQ(reclaimer.poll(), 0u);
     }
     EXPECT_EQ(freed, 12);
+}
+
+TEST(Reclaimer, WaitsForIdleObjectsInTheirOrderWithoutHoldingUpOthers)
+{
+    auto qsbr = Qsbr::create(1);
+    ASSERT_TRUE(qsbr);
+    Reclaimer reclaimer(**qsbr);
+    bool is_idle = false;
+    std::string freed;
+    reclaimer.retire_when([&] { return is_idle; }, [&] { freed += "a"; });
+    reclaimer.retire_when([] { return true; }, [&] { freed += "b"; });
+    reclaimer.retire([&] { freed += "c"; });
+    EXPECT_EQ(reclaimer.poll(), 1u);
+    EXPECT_EQ(freed, "c") << "a's reader may still read b";
+    EXPECT_EQ(reclaimer.pending(), 2u);
+    is_idle = true;
+    EXPECT_EQ(reclaimer.poll(), 2u);
+    EXPECT_EQ(freed, "cab");
+}
+
+TEST(Reclaimer, IdlenessDoesNotReplaceTheGracePeriod)
+{
+    auto qsbr = Qsbr::create(1);
+    ASSERT_TRUE(qsbr);
+    Reclaimer reclaimer(**qsbr);
+    (*qsbr)->online(0);
+    bool freed = false;
+    reclaimer.retire_when([] { return true; }, [&] { freed = true; });
+    EXPECT_EQ(reclaimer.poll(), 0u);
+    EXPECT_FALSE(freed);
+    (*qsbr)->quiescent(0);
+    EXPECT_EQ(reclaimer.poll(), 1u);
+    EXPECT_TRUE(freed);
 }
 
 }  // namespace

@@ -99,6 +99,24 @@ TEST_F(Fixture, AutoFallsBackToLookAsideThenSoftwareAndSaysWhy)
     EXPECT_EQ(choice->installed, nullptr);
 }
 
+TEST_F(Fixture, AnEngineOfLookAsideTakesADeviceOrFails)
+{
+    params.engine = model::EngineChoice::kLookAside;
+    provider.full = provider.crypto = true;
+    options.look_aside_reason = "no look-aside device is configured";
+    const auto refused = decide(HwOffload::kNo);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().what, "SA \"east-in\": engine: no look-aside device is configured");
+    options.look_aside = true;
+    options.look_aside_reason = "look-aside device crypto_qat0";
+    const auto choice = decide(HwOffload::kNo);
+    ASSERT_TRUE(choice);
+    EXPECT_EQ(choice->kind, OffloadKind::kLookAside);
+    EXPECT_EQ(choice->reason, "as configured: look-aside device crypto_qat0");
+    EXPECT_EQ(provider.asked, 0);
+    EXPECT_EQ(decide(HwOffload::kAuto)->kind, OffloadKind::kFullProtocol) << "auto prefers ports";
+}
+
 TEST_F(Fixture, AutoNeverFails)
 {
     options.provider = nullptr;
