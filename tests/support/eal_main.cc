@@ -1,25 +1,35 @@
 // main() for tests whose code under test needs an initialised EAL: no huge pages, no devices, no shared files.
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <string>
 #include <system_error>
+#include <unistd.h>
 #include <vector>
 
 #include <gtest/gtest.h>
 #include <rte_eal.h>
 
 // The multi-buffer library keeps state per thread, and its driver has no way to free that of a thread that ends.
-extern "C" const char* __lsan_default_suppressions() { return "leak:libIPSec_MB.so"; }
+extern "C" const char* __lsan_default_suppressions()
+{
+    return "leak:libIPSec_MB.so";
+}
 
 int main(int argc, char** argv)
 {
     testing::InitGoogleTest(&argc, argv);
     if (GTEST_FLAG_GET(list_tests))
         return RUN_ALL_TESTS();
-    std::vector<std::string> words = {argv[0],        "--no-huge",      "--no-shconf", "--no-pci", "--no-telemetry",
-                                      "--lcores=0@0", "-m", "512", "--log-level=lib.*:error", "--log-level=pmd.*:error",
+    std::vector<std::string> words = {argv[0],
+                                      "--no-huge",
+                                      "--no-shconf",
+                                      "--no-pci",
+                                      "--no-telemetry",
+                                      "--lcores=0@0",
+                                      "-m",
+                                      "512",
+                                      "--log-level=lib.*:error",
+                                      "--log-level=pmd.*:error",
                                       "--file-prefix=gwtest" + std::to_string(getpid())};
     std::vector<char*> args;
     for (auto& word : words)

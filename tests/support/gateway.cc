@@ -46,7 +46,7 @@ std::vector<Bytes> drain(rte_ring* ring)
 
 }  // namespace
 
-Gateway::Gateway(const GatewaySpec& spec) : number_(next_number())
+Gateway::Gateway(const GatewaySpec& spec) : kind_(spec.kind), number_(next_number())
 {
     uint16_t mtu = 1500;
     for (const auto& port : spec.ports)
@@ -57,7 +57,8 @@ Gateway::Gateway(const GatewaySpec& spec) : number_(next_number())
                                                                           .largest_mtu = mtu})));
     qsbr_ = must(dpdk::Qsbr::create(spec.workers));
     reclaimer_ = std::make_unique<dpdk::Reclaimer>(*qsbr_);
-    engines_ = must(esp::Engines::create({.workers = spec.workers, .max_sas = 64}));
+    data_.workers = spec.workers;
+    make_engines();
     spd_ = must(sa::Spd::create(spec.workers, *reclaimer_));
     sad_ = must(sa::Sad::create(256, *reclaimer_));
     tables_ = must(route::Tables::create(*reclaimer_));
@@ -73,6 +74,8 @@ Gateway::Gateway(const GatewaySpec& spec) : number_(next_number())
     data_.icmp_errors = spec.icmp_errors;
     for (const auto& port : spec.ports)
         add_port(port, static_cast<uint16_t>(data_.ports.size()));
+    if (is_inline(kind_))
+        make_provider();
     for (uint16_t i = 0; i < spec.workers; i++)
         workers_.push_back(must(worker::Worker::create(data_, i, SOCKET_ID_ANY)));
     worker::Worker::link(workers_);
@@ -81,7 +84,8 @@ Gateway::Gateway(const GatewaySpec& spec) : number_(next_number())
 
 Gateway::~Gateway()
 {
-    run();
+    if (turns_)
+        run();
     for (auto& port : ports_) {
         for (const auto& ring : port.rx)
             drain(ring.get());
@@ -90,15 +94,61 @@ Gateway::~Gateway()
     }
     workers_.clear();
     punt_.reset();
-    EXPECT_EQ(pool_->in_use(), 0u) << "mbufs leaked";
-    for (auto& port : ports_) {
-        port.port.reset();
-        rte_vdev_uninit(port.device.c_str());
-    }
     tables_.reset();
     sad_.reset();
     spd_.reset();
     reclaimer_.reset();  // frees SAs, so before their engines
+    in_ports_.clear();
+    provider_.reset();
+    for (auto& port : ports_) {
+        port.port.reset();
+        for (auto device = port.devices.rbegin(); device != port.devices.rend(); ++device)
+            rte_vdev_uninit(device->c_str());
+    }
+    EXPECT_EQ(pool_->in_use(), 0u) << "mbufs leaked";
+    engines_.reset();
+    if (!crypto_device_.empty())
+        rte_vdev_uninit(crypto_device_.c_str());
+}
+
+void Gateway::make_engines()
+{
+    esp::Engines::Options options{.workers = data_.workers, .max_sas = 64};
+    if (kind_ == sa::OffloadKind::kLookAside) {
+        crypto_device_ = base::format("%s_t%d", look_aside_driver().c_str(), number_);
+        const std::string arguments = base::format("max_nb_queue_pairs=%u", data_.workers);
+        if (rte_vdev_init(crypto_device_.c_str(), arguments.c_str()) != 0)
+            throw std::runtime_error("no crypto device " + crypto_device_);
+        options.look_aside = {crypto_device_};
+    }
+    engines_ = must(esp::Engines::create(options));
+}
+
+void Gateway::make_provider()
+{
+    std::vector<uint16_t> ids;
+    for (const auto& port : data_.ports)
+        if (port.role != model::PortRole::kProtected)
+            ids.push_back(port.port_id);
+    provider_ = must(offload::RteSecurityProvider::create(ids, 256, SOCKET_ID_ANY));
+}
+
+std::unique_ptr<offload::Installed> Gateway::put_into_port(const model::SaParams& params, sa::SaTag tag, uint16_t owner)
+{
+    if (!is_inline(kind_))
+        return nullptr;
+    for (const auto& port : data_.ports)
+        if (port.role != model::PortRole::kProtected) {
+            const uint16_t queue = port.rx_queues == 0 ? uint16_t{0} : static_cast<uint16_t>(owner % port.rx_queues);
+            return must(provider_->prepare(params, kind_, tag, {port.port_id, queue, port.rx_queues}));
+        }
+    throw std::runtime_error("no port faces the unprotected side");
+}
+
+void Gateway::take_out_of_port(std::map<const void*, std::unique_ptr<offload::Installed>>::iterator at)
+{
+    reclaimer_->retire(std::move(at->second));
+    in_ports_.erase(at);
 }
 
 void Gateway::add_port(const PortSpec& spec, uint16_t index)
@@ -118,9 +168,19 @@ void Gateway::add_port(const PortSpec& spec, uint16_t index)
     const std::string name = base::format("g%dp%u", number_, index);
     if (rte_eth_from_rings(name.c_str(), rx_rings.data(), rx, tx_rings.data(), tx, 0) < 0)
         throw std::runtime_error("no ring port " + name);
-    parts.device = "net_ring_" + name;
+    parts.devices.push_back("net_ring_" + name);
+    if (is_inline(kind_) && spec.role != model::PortRole::kProtected) {
+        if (const std::string why = why_kind_is_absent(kind_); !why.empty())
+            throw std::runtime_error(why);
+        const std::string arguments =
+            base::format("backing=%s,queues=%u", parts.devices.front().c_str(), std::max(rx, tx));
+        parts.devices.push_back("net_inline_ipsec_" + name);
+        if (rte_vdev_init(parts.devices.back().c_str(), arguments.c_str()) != 0)
+            throw std::runtime_error("no model NIC on " + name);
+    }
     parts.port = std::make_unique<dpdk::Port>(must(dpdk::Port::open(
-        {.name = spec.name, .device = parts.device, .workers = std::max(rx, tx), .mtu = spec.mtu}, pool_->get())));
+        {.name = spec.name, .device = parts.devices.back(), .workers = std::max(rx, tx), .mtu = spec.mtu},
+        pool_->get())));
     must(parts.port->start());
 
     worker::PortView view;
@@ -183,24 +243,54 @@ void Gateway::set_selectors(sa::InboundSa& sa, const std::vector<std::string>& l
 sa::InboundSa& Gateway::add_inbound(const model::SaParams& params, const std::vector<std::string>& local,
                                     const std::vector<std::string>& remote, uint16_t owner)
 {
-    auto built = must(esp::build_inbound(params, owner, *engines_, SOCKET_ID_ANY));
+    auto installed = put_into_port(params, sad_->next_inbound_tag(), owner);
+    auto built = must(esp::build_inbound(params, owner, *engines_, SOCKET_ID_ANY, kind_));
     sa::InboundSa* sa = must(sad_->publish(std::move(built.sa)));
     if (!local.empty())
         set_selectors(*sa, local, remote);
+    if (installed != nullptr) {
+        must(installed->activate());
+        in_ports_[sa] = std::move(installed);
+    }
     return *sa;
 }
 
 sa::OutboundSa& Gateway::add_outbound(const model::SaParams& params)
 {
-    auto built = must(esp::build_outbound(params, data_.workers, *engines_, SOCKET_ID_ANY));
-    return *must(sad_->adopt(std::move(built.sa)));
+    auto installed = put_into_port(params, sad_->next_outbound_tag(), 0);
+    auto built = must(esp::build_outbound(params, data_.workers, *engines_, SOCKET_ID_ANY, kind_));
+    if (installed != nullptr) {
+        const offload::PortSession session = installed->session();
+        built.sa->session_context = session.context;
+        built.sa->session = session.session;
+        built.sa->session_port = session.port_id;
+    }
+    sa::OutboundSa* sa = must(sad_->adopt(std::move(built.sa)));
+    if (installed != nullptr)
+        in_ports_[sa] = std::move(installed);
+    return *sa;
 }
 
 void Gateway::remove_inbound(uint32_t spi)
 {
-    if (sa::InboundSa* sa = sad_->find(spi); sa != nullptr)
-        spd_->set_selectors(*sa, nullptr);
+    // As control::Installer does.
+    const sa::InboundSa* sa = sad_->find(spi);
+    const auto at = in_ports_.find(sa);
+    if (at != in_ports_.end())
+        at->second->deactivate();
+    if (sa != nullptr && kind_ != sa::OffloadKind::kLookAside)
+        spd_->set_selectors(*sad_->find(spi), nullptr);
     must(sad_->retire_inbound(spi));
+    if (at != in_ports_.end())
+        take_out_of_port(at);
+}
+
+void Gateway::remove_outbound(const sa::OutboundSa& sa)
+{
+    const auto at = in_ports_.find(&sa);
+    must(sad_->retire_outbound(sa.slot));
+    if (at != in_ports_.end())
+        take_out_of_port(at);
 }
 
 sa::PolicyEntry& Gateway::add_policy(const std::string& name, model::Action action,
@@ -282,7 +372,12 @@ std::vector<Punted> Gateway::punted()
         for (uint32_t i = 0; i < count; i++) {
             const auto& info = worker::info(taken[i]);
             const auto* data = rte_pktmbuf_mtod(taken[i], const uint8_t*);
-            Punted one{info.punt, info.in_port, info.out_port, {}, {data, data + taken[i]->pkt_len}};
+            Punted one{info.punt,
+                       info.in_port,
+                       info.out_port,
+                       {},
+                       {data, data + taken[i]->pkt_len},
+                       (taken[i]->ol_flags & RTE_MBUF_F_TX_SEC_OFFLOAD) != 0};
             if (one.why == worker::Punt::kResolve)
                 one.next_hop = (info.next_hop_family == net::Family::kIpv4 ? net::IpAddress::v4(info.next_hop)
                                                                            : net::IpAddress::v6(info.next_hop))

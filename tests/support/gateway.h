@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +14,8 @@
 #include "esp/engine.h"
 #include "model/policy.h"
 #include "model/sa_params.h"
+#include "offload/rte_security_provider.h"
+#include "support/kind.h"
 #include "support/packets.h"
 #include "worker/dataplane.h"
 #include "worker/worker.h"
@@ -35,6 +38,7 @@ struct GatewaySpec {
     bool icmp_errors = true;
     uint32_t punt_slots = 256;
     uint32_t mbufs = 8191;
+    sa::OffloadKind kind = test::kind();
 };
 
 struct Punted {
@@ -43,9 +47,11 @@ struct Punted {
     uint16_t out_port;
     std::string next_hop;  // of kResolve
     Bytes bytes;
+    bool for_port_to_seal = false;
 };
 
-/// Frames go in by receive() and come out of sent(). In the end every mbuf must be back in the pool.
+/// Frames go in by receive() and come out of sent(). In the end every mbuf must be back in the pool. Its SAs are of
+/// GatewaySpec::kind; for the inline kinds a model NIC stands on each port that is not protected.
 class Gateway {
   public:
     explicit Gateway(const GatewaySpec& spec);
@@ -63,6 +69,8 @@ class Gateway {
                                const std::vector<std::string>& remote = {}, uint16_t owner = 0);
     sa::OutboundSa& add_outbound(const model::SaParams& params);
     void remove_inbound(uint32_t spi);
+    /// No policy may point to it any more.
+    void remove_outbound(const sa::OutboundSa& sa);
     sa::PolicyEntry& add_policy(const std::string& name, model::Action action, const std::vector<std::string>& local,
                                 const std::vector<std::string>& remote, sa::OutboundSa* sa = nullptr,
                                 model::PolicyDirection direction = model::PolicyDirection::kBoth,
@@ -83,6 +91,8 @@ class Gateway {
     /// run(), then the IP packets of those frames.
     std::vector<Bytes> sent_ip(uint16_t port);
     std::vector<Punted> punted();
+    /// Its end finds workers where they are, instead of idle.
+    void stop_turning() { turns_ = false; }
 
     [[nodiscard]] uint64_t drops(telemetry::Drop reason) const;
     [[nodiscard]] uint64_t all_drops() const;
@@ -102,13 +112,20 @@ class Gateway {
     struct PortParts {
         std::vector<dpdk::Ring> rx;
         std::vector<dpdk::Ring> tx;
-        std::string device;
+        std::vector<std::string> devices;  // the last one is the port's, on top of the one before
         std::unique_ptr<dpdk::Port> port;
     };
     void add_port(const PortSpec& spec, uint16_t index);
+    void make_engines();
+    void make_provider();
+    /// What the port has of an SA of the inline kinds; null for the others.
+    std::unique_ptr<offload::Installed> put_into_port(const model::SaParams& params, sa::SaTag tag, uint16_t owner);
+    void take_out_of_port(std::map<const void*, std::unique_ptr<offload::Installed>>::iterator at);
     void publish_routes();
 
+    const sa::OffloadKind kind_;
     const int number_;
+    bool turns_ = true;
     // In the order they must be destroyed: last first.
     std::unique_ptr<dpdk::MbufPool> pool_;
     std::vector<PortParts> ports_;
@@ -117,6 +134,9 @@ class Gateway {
     std::unique_ptr<dpdk::Reclaimer> reclaimer_;
     std::unique_ptr<sa::Spd> spd_;
     std::unique_ptr<sa::Sad> sad_;
+    std::unique_ptr<offload::RteSecurityProvider> provider_;               // inline kinds
+    std::map<const void*, std::unique_ptr<offload::Installed>> in_ports_;  // by SA
+    std::string crypto_device_;                                            // look-aside
     std::unique_ptr<route::Tables> tables_;
     std::unique_ptr<worker::PuntQueue> punt_;
     worker::DataPlane data_;

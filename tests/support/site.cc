@@ -36,6 +36,7 @@ std::unique_ptr<Gateway> make_site(const SiteSpec& spec)
     gateway.icmp_errors = spec.icmp_errors;
     gateway.mbufs = spec.mbufs;
     gateway.punt_slots = spec.punt_slots;
+    gateway.kind = spec.kind;
     auto site = std::make_unique<Gateway>(gateway);
     site->add_route("10." + m + ".0.0/24", kWan, "192.0.2." + m);
     site->add_route("2001:db8:" + m + "::/64", kWan, "2001:db8:ff::" + m);
@@ -84,6 +85,34 @@ model::SaParams sa_params(const Tunnel& tunnel, int from, model::Direction direc
         b = byte++;
     params.keymat = std::move(key);
     return params;
+}
+
+std::string why_not(const Tunnel& tunnel, sa::OffloadKind kind)
+{
+    using model::Encryption;
+    switch (kind) {
+        case sa::OffloadKind::kSoftware:
+            break;
+        case sa::OffloadKind::kLookAside:
+            if (look_aside_driver() == "crypto_openssl" &&
+                (tunnel.suite.encryption == Encryption::kChaCha20Poly1305 ||
+                 tunnel.suite.encryption == Encryption::kAesGcm8 || tunnel.suite.encryption == Encryption::kAesGcm12))
+                return "look-aside: the openssl driver does not do " + tunnel.suite.name();
+            break;
+        case sa::OffloadKind::kInlineCrypto:
+            if (tunnel.esn)
+                return "inline crypto: the high half of the sequence number is not in the packet";
+            if (tunnel.udp && tunnel.outer_ipv6)
+                return "inline crypto: the UDP checksum over IPv6 covers the ciphertext, which comes too late";
+            if (tunnel.suite.encryption == Encryption::kAesCbc)
+                return "inline crypto: CBC's IV is drawn by the engines, which inline crypto does without";
+            break;
+        case sa::OffloadKind::kFullProtocol:
+            if (tunnel.tfc_pad_to != 0)
+                return "full protocol: a port that frames does not send TFC padding";
+            break;
+    }
+    return {};
 }
 
 std::vector<std::string> lan_of(int number)

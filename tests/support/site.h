@@ -26,6 +26,7 @@ struct SiteSpec {
     uint32_t tx_slots = 2048;
     uint32_t mbufs = 8191;
     uint32_t punt_slots = 256;
+    sa::OffloadKind kind = test::kind();
 };
 std::unique_ptr<Gateway> make_site(const SiteSpec& spec);
 
@@ -46,6 +47,15 @@ struct Tunnel {
 model::SaParams sa_params(const Tunnel& tunnel, int from, model::Direction direction);
 /// The SPI of what `from` seals.
 uint32_t spi_of(int from);
+
+/// Why the kind cannot have such SAs; empty: it can.
+std::string why_not(const Tunnel& tunnel, sa::OffloadKind kind = test::kind());
+/// Leaves the case out, loudly, when the kind cannot have such SAs.
+#define GW_SKIP_UNLESS_KIND_HAS(tunnel)                                                   \
+    do {                                                                                  \
+        if (const std::string gw_why = ::ipsecgw::test::why_not(tunnel); !gw_why.empty()) \
+            GTEST_SKIP() << gw_why;                                                       \
+    } while (false)
 
 /// LAN selectors of a site, both families; transport mode: its host's addresses.
 std::vector<std::string> lan_of(int number);

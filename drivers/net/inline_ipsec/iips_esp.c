@@ -259,6 +259,20 @@ static bool locate_egress(const struct iips_sa *sa, struct rte_mbuf *m, uint64_t
 	return *text % sa->suite.align == 0;
 }
 
+/* Over IPv6 the UDP checksum may not be zero (RFC 8200 section 8.1); it covers the ciphertext, so it comes last. */
+static void write_udp_checksum(struct rte_mbuf *m, uint8_t *esp)
+{
+	struct rte_udp_hdr *udp = (struct rte_udp_hdr *)(esp - sizeof(*udp));
+	struct rte_ipv6_hdr pseudo = *rte_pktmbuf_mtod_offset(m, const struct rte_ipv6_hdr *, RTE_ETHER_HDR_LEN);
+
+	if ((pseudo.vtc_flow & rte_cpu_to_be_32(UINT32_C(0xf0000000))) != rte_cpu_to_be_32(UINT32_C(0x60000000)))
+		return;
+	/* Extension headers are no part of it. */
+	pseudo.payload_len = udp->dgram_len;
+	pseudo.proto = IPPROTO_UDP;
+	udp->dgram_cksum = rte_ipv6_udptcp_cksum(&pseudo, udp);
+}
+
 enum iips_verdict iips_egress(struct iips_sa *sa, struct rte_mbuf *m)
 {
 	bool protocol = sa->action == RTE_SECURITY_ACTION_TYPE_INLINE_PROTOCOL;
@@ -280,6 +294,8 @@ enum iips_verdict iips_egress(struct iips_sa *sa, struct rte_mbuf *m)
 		sa->stats.oerrors++;
 		return IIPS_FAILED;
 	}
+	if (protocol && sa->xform.options.udp_encap)
+		write_udp_checksum(m, esp);
 	sa->stats.opackets++;
 	sa->stats.obytes += bytes;
 	return IIPS_OK;
@@ -405,21 +421,34 @@ static bool unwrap_transport(const struct iips_sa *sa, struct rte_mbuf *m, uint8
 	return true;
 }
 
+/* Where ESP ends, from the frame's start: in UDP where the datagram does, whatever follows it in the packet. */
+static uint32_t end_of_esp(const struct iips_sa *sa, const struct rte_mbuf *m, uint16_t esp_offset)
+{
+	const struct rte_udp_hdr *udp;
+	uint32_t end = m->data_len;
+
+	if (sa->xform.options.udp_encap) {
+		udp = rte_pktmbuf_mtod_offset(m, const struct rte_udp_hdr *, esp_offset - sizeof(*udp));
+		end = (uint32_t)(esp_offset - sizeof(*udp) + rte_be_to_cpu_16(udp->dgram_len));
+	}
+	return RTE_MIN(end, (uint32_t)m->data_len);
+}
+
 enum iips_verdict iips_ingress(struct iips_sa *sa, struct rte_mbuf *m, uint16_t esp_offset)
 {
 	bool protocol = sa->action == RTE_SECURITY_ACTION_TYPE_INLINE_PROTOCOL;
 	uint32_t fixed = ESP_HEADER + sa->suite.iv_len + sa->suite.icv_len, text_len, payload;
 	uint8_t *esp = rte_pktmbuf_mtod_offset(m, uint8_t *, esp_offset), *text, next_header;
-	uint32_t bytes = m->pkt_len;
+	uint32_t bytes = m->pkt_len, end = end_of_esp(sa, m, esp_offset);
 	uint64_t seq;
 
 	if (sa->expired) {
 		sa->stats.ierrors++;
 		return IIPS_EXPIRED;
 	}
-	if (m->nb_segs != 1 || esp_offset + fixed + 2 > m->data_len)
+	if (m->nb_segs != 1 || esp_offset + fixed + 2 > end)
 		goto failed;
-	text_len = m->data_len - esp_offset - fixed;
+	text_len = end - esp_offset - fixed;
 	text = esp + ESP_HEADER + sa->suite.iv_len;
 	seq = rte_be_to_cpu_32(((struct rte_esp_hdr *)esp)->seq);
 	if (text_len % sa->suite.align != 0)

@@ -208,6 +208,7 @@ TEST_F(Drops, AnIkeRunt)
 
 TEST_F(Drops, TxFull)
 {
+    GW_SKIP_IN_INLINE_KINDS("the model NIC takes every frame, and counts what its wire does not take");
     site_ = make_site({.number = 1, .tx_slots = 32});
     install(*site_, 1, {});
     for (int i = 0; i < 100; i++)
@@ -238,6 +239,7 @@ TEST_F(Drops, UnknownSpi)
 
 TEST_F(Drops, EspOfStrangersInTransit)
 {
+    GW_SKIP_IN_FULL_PROTOCOL("flow rules name the SPI alone, so the port takes the packet for the SA's and refuses it");
     install(*site_, 1, {});
     // The SPI is one of ours, the destination is not: it is somebody else's.
     site_->receive_ip(
@@ -259,10 +261,19 @@ TEST_F(Drops, ReplayAndForgeryAreChargedToTheSa)
     Bytes forged = wire[0];
     forged[27] = 9;  // another sequence number
     site_->receive_ip(kWan, forged);
+    const auto charged = [&](Drop reason) { return ends.inbound->counters->drops[static_cast<size_t>(reason)].get(); };
+    if (is_full()) {  // the port does not tell which, and keeps its window to itself
+        expect(Drop::kPortRejected, 2);
+        EXPECT_EQ(charged(Drop::kPortRejected), 2u);
+        two->receive_ip(kLan, udp_packet(between_hosts(2), 1, 2, text(64)));
+        site_->receive_ip(kWan, two->sent_ip(kWan).at(0));
+        EXPECT_EQ(site_->sent(kLan).size(), 1u) << "a forged sequence number must not move the window";
+        return;
+    }
     expect(Drop::kReplay);
     EXPECT_EQ(site_->drops(Drop::kAuth), 1u);
-    EXPECT_EQ(ends.inbound->counters->drops[static_cast<size_t>(Drop::kReplay)].get(), 1u);
-    EXPECT_EQ(ends.inbound->counters->drops[static_cast<size_t>(Drop::kAuth)].get(), 1u);
+    EXPECT_EQ(charged(Drop::kReplay), 1u);
+    EXPECT_EQ(charged(Drop::kAuth), 1u);
     EXPECT_EQ(ends.inbound->replay.highest(), 1u) << "a forged sequence number must not move the window";
 }
 

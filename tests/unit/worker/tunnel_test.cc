@@ -52,7 +52,7 @@ void check_both_ways(const Tunnel& tunnel, bool inner_ipv6)
     EXPECT_EQ(one->all_drops() + two->all_drops(), 0u) << one->drop_report() << two->drop_report();
     EXPECT_EQ(at_one.outbound->counters[0].packets.get(), 6u);
     EXPECT_EQ(at_two.inbound->counters->packets.get(), 6u);
-    EXPECT_EQ(at_two.inbound->replay.highest(), 6u);
+    EXPECT_EQ(at_two.inbound->replay.highest(), is_full() ? 0u : 6u) << "there the window is the port's";
     EXPECT_EQ(at_one.policy->hits[0].get(), 6u);
     EXPECT_EQ(one->sent(kLan).size() + two->sent(kWan).size(), 0u);
 }
@@ -62,7 +62,9 @@ class TunnelShapes : public testing::TestWithParam<std::tuple<bool, bool, bool, 
 TEST_P(TunnelShapes, CarriesBothWays)
 {
     const auto [outer_ipv6, inner_ipv6, udp, esn] = GetParam();
-    check_both_ways({.esn = esn, .udp = udp, .outer_ipv6 = outer_ipv6}, inner_ipv6);
+    const Tunnel tunnel{.esn = esn, .udp = udp, .outer_ipv6 = outer_ipv6};
+    GW_SKIP_UNLESS_KIND_HAS(tunnel);
+    check_both_ways(tunnel, inner_ipv6);
 }
 
 std::string shape_name(const testing::TestParamInfo<std::tuple<bool, bool, bool, bool>>& shape)
@@ -80,7 +82,9 @@ class TransportShapes : public testing::TestWithParam<std::tuple<bool, bool, boo
 TEST_P(TransportShapes, CarriesBothWaysForHostsBehind)
 {
     const auto [ipv6, udp, esn] = GetParam();
-    check_both_ways({.esn = esn, .udp = udp, .outer_ipv6 = ipv6, .mode = model::Mode::kTransport}, ipv6);
+    const Tunnel tunnel{.esn = esn, .udp = udp, .outer_ipv6 = ipv6, .mode = model::Mode::kTransport};
+    GW_SKIP_UNLESS_KIND_HAS(tunnel);
+    check_both_ways(tunnel, ipv6);
 }
 
 std::string transport_name(const testing::TestParamInfo<std::tuple<bool, bool, bool>>& shape)
@@ -97,8 +101,12 @@ TEST_P(TunnelSuites, CarriesBothWays)
 {
     const auto [name, engine] = GetParam();
     for (const auto& suite : model::all_esp_suites()) {
-        if (suite.name() == name)
-            check_both_ways({.suite = suite, .esn = true, .engine = engine}, false);
+        if (suite.name() != name)
+            continue;
+        // Inline crypto alone cannot have ESN.
+        const Tunnel tunnel{.suite = suite, .esn = kind() != sa::OffloadKind::kInlineCrypto, .engine = engine};
+        GW_SKIP_UNLESS_KIND_HAS(tunnel);
+        check_both_ways(tunnel, false);
     }
 }
 
@@ -212,6 +220,7 @@ TEST(Tunnel, PadsForTrafficFlowConfidentiality)
 {
     const auto one = make_site({.number = 1}), two = make_site({.number = 2});
     const Tunnel tunnel{.tfc_pad_to = 1200};
+    GW_SKIP_UNLESS_KIND_HAS(tunnel);
     install(*one, 1, tunnel);
     install(*two, 2, tunnel);
     size_t bytes = 0;
