@@ -191,8 +191,8 @@ def _start_time(pid):
 class Gateway:
     """One ipsec-gw in a namespace, its ports on af_packet over interfaces of that namespace."""
 
-    def __init__(self, lab, role, program, gwctl, config, interfaces, *, cpus, workers=1, queues=1, inline_ipsec=None):
-        # inline_ipsec: the driver's file; then net_inline_ipsec0 stands on the last interface's port.
+    def __init__(self, lab, role, program, gwctl, config, interfaces, *, cpus, workers=1, queues=1, inline_ipsec=None, devices=()):
+        # inline_ipsec: the driver's file; then net_inline_ipsec0 stands on the last interface's port. devices: other vdevs.
         self.lab = lab
         self.role = role
         self.ns = lab.namespaces[role]
@@ -206,6 +206,7 @@ class Gateway:
         self.workers = workers
         self.queues = queues
         self.inline_ipsec = inline_ipsec
+        self.devices = devices
         self.process = None
         self.config.touch(mode=0o600)     # keys are in it
         self.config.write_text(config, encoding="utf-8")
@@ -216,6 +217,7 @@ class Gateway:
         vdevs = [f"--vdev=net_af_packet{i},iface={name},qpairs={self.queues}" for i, name in enumerate(self.interfaces)]
         if self.inline_ipsec:
             vdevs = ["-d", self.inline_ipsec, *vdevs, f"--vdev=net_inline_ipsec0,backing=net_af_packet{len(self.interfaces) - 1},queues={self.queues}"]
+        vdevs += [f"--vdev={device}" for device in self.devices]
         return [self.program, "--no-huge", "-m", "256", "--no-pci", f"--file-prefix={self.ns.name}", "--lcores", ",".join(lcores), *vdevs,
                 "--", "--config", self.config]
 

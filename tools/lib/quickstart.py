@@ -41,9 +41,13 @@ def step(text):
     print(f"== {text}", flush=True)
 
 
+def needs_model_nic(offload):
+    return offload not in (None, "lookaside")
+
+
 def build(offload):
     """ipsec-gw and gwctl, in the folder tools/test uses too; for an offload the model NIC's driver as well."""
-    if offload and lab.sh(ROOT / "tools" / "driver-headers", check=False, timeout=180).returncode != 0:
+    if needs_model_nic(offload) and lab.sh(ROOT / "tools" / "driver-headers", check=False, timeout=180).returncode != 0:
         raise Failed("no DPDK driver headers: tools/driver-headers says why")
     builder = builds.Builder(ROOT, LOGS, len(os.sched_getaffinity(0)))
     builder.configure("gcc")
@@ -73,9 +77,11 @@ def make_lab(the_lab, directory, offload):
             host.ip("route", "add", "default", "via", router)
     cpus = sorted(os.sched_getaffinity(0))
     pair = []
-    driver = driver_file(the_lab, directory) if offload else None
+    driver = driver_file(the_lab, directory) if needs_model_nic(offload) else None
+    devices = [tunnel_pair.CRYPTO_DEVICE] if offload == "lookaside" else []
     for role, config, cpu in zip(("gw-a", "gw-b"), tunnel_pair.configs(the_lab.directory, offload), (cpus[0], cpus[-1])):
-        gateway = lab.Gateway(the_lab, role, directory / "app" / "ipsec-gw", directory / "tools" / "gwctl" / "gwctl", config, ("lan", "wan"), cpus=[cpu], inline_ipsec=driver)
+        gateway = lab.Gateway(the_lab, role, directory / "app" / "ipsec-gw", directory / "tools" / "gwctl" / "gwctl", config, ("lan", "wan"), cpus=[cpu],
+                              inline_ipsec=driver, devices=devices)
         gateway.start()
         print(f"{role}: " + " ".join(str(w) for w in gateway.command()))
         pair.append(gateway)
@@ -220,7 +226,7 @@ def main():
     parser = argparse.ArgumentParser(prog="tools/quickstart", description="Two gateways on this machine, traffic through the tunnel, a look at the wire.")
     parser.add_argument("--keep", action="store_true", help="leave it running and say how to look around")
     parser.add_argument("--stop", action="store_true", help="take down what --keep left")
-    parser.add_argument("--offload", choices=sorted(tunnel_pair.OFFLOADS), help="put the SAs into a model NIC on the unprotected side")
+    parser.add_argument("--offload", choices=sorted(tunnel_pair.OFFLOADS), help="put the SAs into a model NIC on the unprotected side, or their ciphers into a crypto device (lookaside)")
     parser.add_argument("--name", default="quickstart", help="of the lab, when several run side by side")
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

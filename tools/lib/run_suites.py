@@ -244,12 +244,12 @@ def install_suite(context, suite):
 
 
 def quickstart_suite(context, suite):
-    """The README's first command, as a user runs it: in software, then with the SAs in the model port."""
+    """The README's first command, as a user runs it: in software, with a look-aside device, then with the SAs in the model port."""
     log = context.log(suite)
     headers = process.run([ROOT / "tools" / "driver-headers"], log, timeout=180)
     counts = tally.Tally()
-    for offload in ([], ["--offload", "full"], ["--offload", "crypto"], ["--offload", "auto"]):
-        if offload and not headers.ok:
+    for offload in ([], ["--offload", "lookaside"], ["--offload", "full"], ["--offload", "crypto"], ["--offload", "auto"]):
+        if offload and offload[1] != "lookaside" and not headers.ok:
             counts.add(tally.skip(f"{' '.join(offload)}: no DPDK driver headers"))
             continue
         done = process.run([ROOT / "tools" / "quickstart", "--name", f"test{os.getpid()}", *offload], log, timeout=suite.limit_s)

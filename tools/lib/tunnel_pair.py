@@ -13,12 +13,24 @@ _KEYMAT = re.compile(r'keymat = "(0x)?([0-9a-f]+)"')
 _SOCKET = re.compile(r'control_socket = "[^"]*";')
 
 
-# What --offload asks of each SA, and the word gwctl shows for what it should become on the model port.
-OFFLOADS = {"full": "full-protocol", "crypto": "inline-crypto", "auto": "full-protocol"}
+# What --offload asks of each SA, and the word gwctl shows for what it should become: on the model port, or with a crypto device.
+OFFLOADS = {"full": "full-protocol", "crypto": "inline-crypto", "auto": "full-protocol", "lookaside": "look-aside"}
+CRYPTO_DEVICE = "crypto_openssl0"
+
+
+def _looked_aside(text):
+    """The sample with a look-aside device, and each SA on it."""
+    text, gateways = re.subn(r"(control_socket = .*\n)", rf'\1    lookaside = "{CRYPTO_DEVICE}";\n', text)
+    text, sas = re.subn(r'( *)(proposal = "[^"]*";)', r'\1\2\n\1engine = "lookaside";', text)
+    if gateways != 1 or sas != 2:
+        raise ValueError(f"the sample has {gateways} control sockets and {sas} proposals, expected 1 and 2")
+    return text
 
 
 def _offloaded(text, offload):
     """The sample with its unprotected port on the model NIC and hw_offload in each SA."""
+    if offload == "lookaside":
+        return _looked_aside(text)
     text, ports = re.subn(r'(role = "unprotected";)|(device = )"net_af_packet1"', lambda m: m.group(1) or f'{m.group(2)}"net_inline_ipsec0"', text)
     text, sas = re.subn(r'( *)(proposal = "[^"]*";)', rf'\1\2\n\1hw_offload = "{offload}";', text)
     if ports != 2 or sas != 2:
