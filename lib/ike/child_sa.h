@@ -54,6 +54,7 @@ struct ChildSa {
     model::Mode mode = model::Mode::kTunnel;
     bool is_redundant = false;  // lost a rekey collision: it goes, and is never rekeyed
     bool is_inbound_installed = false;
+    bool is_announced = false;   // listeners know it as the child that is up; its successor takes that over
     bool is_expired = false;     // deleted because its life ended
     bool peer_takes_tfc = true;  // no ESP_TFC_PADDING_NOT_SUPPORTED
     bool uses_udp = false;

@@ -174,9 +174,10 @@ void replace_child(Core& core, IkeSa& ike, ChildSa& old, ChildSa& successor)
     activate_outbound(core, ike, successor);
     old.rekey_timer.cancel();
     old.inactivity_timer.cancel();
-    if (old.successor == successor.id)
-        return;
     old.successor = successor.id;
+    if (!std::exchange(old.is_announced, false))
+        return;
+    successor.is_announced = true;
     core.counts.child_rekeys++;
     core.emit(ChildRekeyed{ike.id, old.id, successor.id, ike.connection->name, old.config->name});
 }
@@ -236,9 +237,9 @@ void child_ended(Core& core, IkeSa& ike, ChildSaId child, const ChildConfigPtr& 
         follow_child_end(core, ike, config->name, end);
 }
 
-void child_ended(Core& core, IkeSa& ike, const ChildSa& child, ChildEnd end)
+void child_ended(Core& core, IkeSa& ike, ChildSa& child, ChildEnd end)
 {
-    if (child.successor == 0 && !child.is_redundant && child.state != ChildState::kDeleted)
+    if (std::exchange(child.is_announced, false))
         child_ended(core, ike, child.id, child.config, end);
 }
 

@@ -40,7 +40,7 @@ void move_children(Core& core, IkeSa& from, IkeSa& to);
 
 /// The ChildDown effect and what the connection says about such an end. Not for children that another replaced.
 void child_ended(Core& core, IkeSa& ike, ChildSaId child, const ChildConfigPtr& config, ChildEnd end);
-/// The same, unless the child was replaced or redundant.
-void child_ended(Core& core, IkeSa& ike, const ChildSa& child, ChildEnd end);
+/// The same, once, for a child that is there and that no other has replaced.
+void child_ended(Core& core, IkeSa& ike, ChildSa& child, ChildEnd end);
 
 }  // namespace ipsecgw::ike

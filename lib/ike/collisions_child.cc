@@ -45,6 +45,14 @@ ChildSa* held_successor(IkeSa& ike, const ChildSa& old)
     return nullptr;
 }
 
+/// A rekeyed child takes over from one that is no more.
+void announce_successor(Core& core, IkeSa& ike, const ChildExchange& exchange, ChildSa& created)
+{
+    created.is_announced = true;
+    core.counts.child_rekeys++;
+    core.emit(ChildRekeyed{ike.id, exchange.rekeys, created.id, ike.connection->name, created.config->name});
+}
+
 /// `child`, which was to replace another, goes: the other stays in its place.
 void restore_predecessor(Core& core, IkeSa& ike, const ChildSa& child)
 {
@@ -103,9 +111,16 @@ void own_child_rekey_done(Core& core, IkeSa& ike, const ChildExchange& exchange,
         make_redundant(*rival);
     }
     if (!old_is_there) {
-        activate_outbound(core, ike, created);  // the peer has deleted the old one already
+        // The peer has deleted the old one already.
+        activate_outbound(core, ike, created);
+        if (rival != nullptr && rival->is_announced)
+            replace_child(core, ike, *rival, created);
+        else if (exchange.is_old_gone)
+            announce_successor(core, ike, exchange, created);
         return;
     }
+    if (ChildSa* before = ike.find_child(old->predecessor); before != nullptr && before->successor == 0)
+        replace_child(core, ike, *before, *old);  // whose peer has just confirmed it, by rekeying it
     replace_child(core, ike, *old, created);
     old->state = ChildState::kRekeyed;
     enqueue(core, ike, Task::delete_child(old->id, old->spi_in));
@@ -116,7 +131,7 @@ void own_child_rekey_refused(Core& core, IkeSa& ike, const ChildExchange& exchan
     ChildSa* old = ike.find_child(exchange.rekeys);
     ChildSa* rival = rival_of(ike, exchange);
     if (old == nullptr || old->state != ChildState::kRekeying) {
-        if (rival == nullptr)
+        if (exchange.is_old_gone)
             child_ended(core, ike, exchange.rekeys, exchange.config, ChildEnd::kByPeer);
         return;
     }
@@ -132,7 +147,7 @@ void own_child_rekey_refused(Core& core, IkeSa& ike, const ChildExchange& exchan
     if (why == NotifyType::kChildSaNotFound) {
         core.log(LogLevel::kInfo, &ike, "peer didn't find %s to rekey, creating it anew", old->name().c_str());
         const ChildConfigPtr config = old->config;
-        child_ended(core, ike, old->id, config, ChildEnd::kAsked);
+        child_ended(core, ike, *old, ChildEnd::kAsked);
         drain_child(core, ike, *old);
         enqueue(core, ike, Task::new_child(config));
         return;
@@ -166,7 +181,9 @@ bool peer_deletes_child(Core& core, IkeSa& ike, ChildSa& child)
     if (successor != nullptr && successor->state == ChildState::kInstalled && !successor->is_redundant)
         replace_child(core, ike, child, *successor);
     else if (own == nullptr)
-        child_ended(core, ike, child, ChildEnd::kByPeer);  // else its response tells what became of it
+        child_ended(core, ike, child, ChildEnd::kByPeer);
+    else
+        own->is_old_gone = std::exchange(child.is_announced, false);
     restore_predecessor(core, ike, child);
     drain_child(core, ike, child);
     return true;

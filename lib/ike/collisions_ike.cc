@@ -32,6 +32,7 @@ void inherit(Core& core, IkeSa& old, IkeSa& heir)
     old.heir = heir.id;
     old.state = IkeState::kRekeyed;
     heir.is_heir_undecided = false;
+    heir.is_announced = std::exchange(old.is_announced, false);
     for (Timer* timer : {&old.rekey_timer, &old.liveness_timer, &old.retry_timer})
         timer->cancel();
     core.timers.set(old.close_timer, core.in_seconds(kReplacedSeconds));

@@ -121,6 +121,7 @@ struct ChildExchange {
     Selectors local_ts;
     Selectors remote_ts;
     uint32_t group_retries = 0;
+    bool is_old_gone = false;  // the peer deleted what we are rekeying: the response decides what that means
     std::optional<ChildCollision> collision;
 };
 
@@ -198,8 +199,9 @@ struct IkeSa {
     bool is_half_open = false;  // counted as such
     bool is_heir_undecided =
         false;  // made by the peer's rekeying while ours was out: the children come when the collision is decided
-    bool is_refused = false;  // an authentication failed: it only repeats what it said
-    bool is_doomed = false;   // destroyed: freed at the end of the turn
+    bool is_refused = false;    // an authentication failed: it only repeats what it said
+    bool is_announced = false;  // listeners know it; its heir takes that over
+    bool is_doomed = false;     // destroyed: freed at the end of the turn
     uint64_t spi_i = 0;
     uint64_t spi_r = 0;
     std::optional<Digest> init_digest;  // responder: of the first request, by which its repetition is known

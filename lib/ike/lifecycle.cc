@@ -152,6 +152,7 @@ void ike_established(Core& core, IkeSa& ike)
     core.log(LogLevel::kInfo, &ike, "IKE_SA %s established between %s[%s]...%s[%s]", ike.name().c_str(),
              ike.local.address.to_string().c_str(), ike.local_id.to_string().c_str(),
              ike.remote.address.to_string().c_str(), ike.remote_id.to_string().c_str());
+    ike.is_announced = true;
     core.emit(IkeUp{ike.id, ike.connection->name});
     start_ike_timers(core, ike);
     attempt_succeeded(core, ike);
@@ -159,8 +160,6 @@ void ike_established(Core& core, IkeSa& ike)
 
 void close_ike(Core& core, IkeSa& ike, ChildEnd end)
 {
-    const bool was_up = ike.established_ns != 0;
-    const bool is_replaced = ike.heir != 0 || ike.state == IkeState::kRekeyed;
     while (!ike.children.empty()) {
         ChildSa& child = *ike.children.back();
         child_ended(core, ike, child, end);
@@ -173,7 +172,7 @@ void close_ike(Core& core, IkeSa& ike, ChildEnd end)
         else
             follow_child_end(core, ike, config->name, end);
     }
-    if (was_up && !is_replaced)
+    if (ike.is_announced)
         core.emit(IkeDown{ike.id, ike.connection->name});
     core.destroy(ike);
 }

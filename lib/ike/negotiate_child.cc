@@ -310,6 +310,7 @@ void new_child_is_up(Core& core, IkeSa& ike, ChildSa& child)
     core.log(LogLevel::kInfo, &ike, "CHILD_SA %s established with SPIs %08x_i %08x_o and TS %s === %s",
              child.name().c_str(), child.spi_in, child.spi_out, to_string(child.local_ts).c_str(),
              to_string(child.remote_ts).c_str());
+    child.is_announced = true;
     core.emit(ChildUp{ike.id, child.id, ike.connection->name, child.config->name});
     start_child_timers(core, child);
     if (Loaded* loaded = core.find_loaded(ike.connection->name))
