@@ -105,6 +105,7 @@ base::Result<std::unique_ptr<Gateway>> Gateway::start(model::Gateway config, Hos
     gateway->make_steering();
     GW_TRY(gateway->make_provider(config));
     GW_TRY(gateway->make_control(config));
+    GW_TRY(gateway->make_ike(config));
     GW_TRY(gateway->launch_workers());
     GW_TRY(gateway->listen(config.settings.control_socket));
     GW_TRY(gateway->start_control());
@@ -266,6 +267,28 @@ base::Result<void> Gateway::make_control(const model::Gateway& config)
     return {};
 }
 
+// Before the workers run: what the connections protect is in the SPD when the first packet comes.
+base::Result<void> Gateway::make_ike(const model::Gateway& config)
+{
+    if (config.connections.empty())
+        return {};
+    iked::Options options;
+    options.save_keys = host_.save_keys;
+    ike_ = GW_TRY(iked::Daemon::create(*control_, std::move(options)));
+    const auto errors = ike_->load(config);
+    for (const auto& error : errors)
+        base::log(LogLevel::kError, "%s%s%s", error.what.c_str(), error.hint.empty() ? "" : ": ", error.hint.c_str());
+    if (!errors.empty())
+        return Error{ErrorCode::kInvalidArgument,
+                     base::format("%zu error%s in what IKE needs", errors.size(), plural(errors.size())),
+                     "they are above"};
+    base::log(LogLevel::kInfo, "loaded %zu connection%s, %zu secret%s, %zu private key%s, %zu authorit%s",
+              config.connections.size(), plural(config.connections.size()), config.secrets.size(),
+              plural(config.secrets.size()), config.private_keys.size(), plural(config.private_keys.size()),
+              config.authorities.size(), config.authorities.size() == 1 ? "y" : "ies");
+    return {};
+}
+
 base::Result<void> Gateway::start_ports()
 {
     for (auto& port : ports_) {
@@ -289,7 +312,9 @@ base::Result<void> Gateway::launch_workers()
 
 base::Result<void> Gateway::listen(const std::string& socket)
 {
-    source_ = std::make_unique<cli::ControlSource>(*control_, nullptr);
+    if (ike_ != nullptr)
+        ike_source_ = std::make_unique<cli::DaemonSource>(*ike_);
+    source_ = std::make_unique<cli::ControlSource>(*control_, ike_source_.get());
     server_ = GW_TRY(cli::Server::create(*loop_, *source_, {.path = socket}));
     base::log(LogLevel::kInfo, "control socket %s", socket.c_str());
     return {};
@@ -320,8 +345,16 @@ base::Result<void> Gateway::start_control()
 bool Gateway::before_sleep()
 {
     const uint64_t now = base::monotonic_ns();
-    const bool drained = control_->handle_punts(now);
-    const uint64_t next = control_->tick(now);
+    bool drained = control_->handle_punts(now);
+    uint64_t next = control_->tick(now);
+    if (ike_ != nullptr) {
+        drained = ike_->work() && drained;
+        next = std::min(next, ike_->next_deadline_ns());
+        if (ike_is_ending_ && ike_->is_idle()) {
+            ike_is_ending_ = false;
+            ike_ended_.set_value();
+        }
+    }
     if (next != tick_ns_) {
         loop_->cancel(tick_timer_);
         tick_ns_ = next;
@@ -331,12 +364,31 @@ bool Gateway::before_sleep()
     return drained && punt_->prepare_to_sleep();
 }
 
+// Peers learn that the SAs are gone (RFC 7296 section 1.4.1); those that are gone themselves are not waited for.
+void Gateway::end_ike()
+{
+    if (ike_ == nullptr)
+        return;
+    loop_->post([this] {
+        ike_sas_at_end_ = ike_->stats().ike_sas;
+        ike_->terminate_all();
+        ike_is_ending_ = true;
+    });
+    ike_ended_.get_future().wait_for(kFarewell);
+}
+
 void Gateway::stop()
 {
     if (control_thread_.joinable()) {
+        end_ike();
         loop_->stop();
         control_thread_.join();
         watchdog_.reset();
+        if (ike_ != nullptr && ike_->is_idle())
+            base::log(LogLevel::kInfo, "%u IKE SA%s deleted", ike_sas_at_end_, plural(ike_sas_at_end_));
+        else if (ike_ != nullptr)
+            base::log(LogLevel::kWarning, "%u IKE SAs deleted, %u of them without their peers' answer", ike_sas_at_end_,
+                      ike_->stats().ike_sas);
         telemetry_.reset();
         server_.reset();
         base::log(LogLevel::kInfo, "control stopped");

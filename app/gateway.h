@@ -1,8 +1,10 @@
 // The composition root: makes everything a running gateway consists of, in order, and takes it down in reverse.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -11,6 +13,7 @@
 #include "app/watchdog.h"
 #include "base/result.h"
 #include "cli/control_source.h"
+#include "cli/daemon_source.h"
 #include "cli/server.h"
 #include "cli/telemetry.h"
 #include "control/control_plane.h"
@@ -20,6 +23,7 @@
 #include "dpdk/port_events.h"
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
+#include "iked/daemon.h"
 #include "model/gateway.h"
 #include "offload/rte_security_provider.h"
 #include "offload/steering.h"
@@ -44,6 +48,7 @@ class Gateway {
         std::string version;
         uint64_t watchdog_ns = 0;     // how often somebody wants to hear `alive`; 0: never
         std::function<void()> alive;  // called by the control thread while it and every worker turn
+        std::string save_keys;  // file for Wireshark's tables of keys; empty: none
     };
     /// Every lcore of EAL but the main one.
     static std::vector<unsigned> worker_lcores();
@@ -55,8 +60,9 @@ class Gateway {
     Gateway(const Gateway&) = delete;
     Gateway& operator=(const Gateway&) = delete;
 
-    /// Control first, then workers, then ports; one line a step.
+    /// IKE SAs first, whose peers are told, for kFarewell at most; then control, workers, ports; one line a step.
     void stop();
+    static constexpr std::chrono::seconds kFarewell{3};
 
   private:
     explicit Gateway(Host host) : host_(std::move(host)) {}
@@ -71,11 +77,13 @@ class Gateway {
     void make_steering();
     base::Result<void> make_provider(const model::Gateway& config);
     base::Result<void> make_control(const model::Gateway& config);
+    base::Result<void> make_ike(const model::Gateway& config);
     base::Result<void> launch_workers();
     base::Result<void> listen(const std::string& socket);
     base::Result<void> start_control();
 
     bool before_sleep();
+    void end_ike();
 
     Host host_;
     // In the order they are made: what stands below uses what stands above.
@@ -96,6 +104,8 @@ class Gateway {
     std::vector<std::unique_ptr<worker::Worker>> workers_;
     std::unique_ptr<control::EventLoop> loop_;
     std::unique_ptr<control::ControlPlane> control_;
+    std::unique_ptr<iked::Daemon> ike_;  // null: no connection is configured, so nobody negotiates
+    std::unique_ptr<cli::DaemonSource> ike_source_;
     std::unique_ptr<cli::ControlSource> source_;
     std::unique_ptr<cli::Server> server_;
     std::unique_ptr<cli::TelemetryCommands> telemetry_;
@@ -107,6 +117,9 @@ class Gateway {
     // The control thread's.
     uint64_t tick_ns_ = UINT64_MAX;  // when the timer is armed for; UINT64_MAX: not armed
     uint64_t tick_timer_ = 0;
+    bool ike_is_ending_ = false;
+    uint32_t ike_sas_at_end_ = 0;
+    std::promise<void> ike_ended_;
 };
 
 }  // namespace ipsecgw::app

@@ -74,8 +74,9 @@ int run(const Options& options, model::Gateway config, const sigset_t& stops)
         return fail(eal.error(), kNotStarted);
     base::log(base::LogLevel::kInfo, "%s, %u lcores, main %u", rte_version(), rte_lcore_count(), rte_get_main_lcore());
     const ServiceManager manager;
-    auto gateway = Gateway::start(std::move(config), {"gateway", Gateway::worker_lcores(), IPSECGW_VERSION,
-                                                      manager.watchdog_ns(), [&manager] { manager.alive(); }});
+    auto gateway =
+        Gateway::start(std::move(config), {"gateway", Gateway::worker_lcores(), IPSECGW_VERSION, manager.watchdog_ns(),
+                                           [&manager] { manager.alive(); }, options.save_keys});
     if (!gateway)
         return fail(gateway.error(), kNotStarted);
     base::log(base::LogLevel::kInfo, "ready");

@@ -59,7 +59,8 @@ base::Result<base::LogLevel> read_log_level(Words& words)
 Error unknown(const std::string& word)
 {
     std::string hint = "DPDK's own options come before \"--\": ipsec-gw <EAL options> -- --config FILE";
-    if (const auto near = base::nearest(word, {"--config", "--check", "--help", "--version", "--log-level", "doctor"}))
+    if (const auto near =
+            base::nearest(word, {"--config", "--check", "--help", "--version", "--log-level", "--save-keys", "doctor"}))
         hint = "did you mean " + *near + "?";
     return {ErrorCode::kInvalidArgument, "there is no option \"" + word + "\"", std::move(hint)};
 }
@@ -77,6 +78,8 @@ base::Result<void> read(Words words, Options& options)
             options.config = GW_TRY(value_of(*word, words));
         else if (*word == "--log-level")
             options.log_level = GW_TRY(read_log_level(words));
+        else if (*word == "--save-keys")
+            options.save_keys = GW_TRY(value_of(*word, words));
         else
             return unknown(*word);
         if (options.action == Action::kHelp || options.action == Action::kVersion)
@@ -109,7 +112,7 @@ base::Result<Options> parse_options(std::span<char*> words)
 
 std::string usage()
 {
-    return "usage: ipsec-gw <EAL options> -- --config FILE [--log-level LEVEL]\n"
+    return "usage: ipsec-gw <EAL options> -- --config FILE [--log-level LEVEL] [--save-keys FILE]\n"
            "       ipsec-gw --check --config FILE\n"
            "       ipsec-gw doctor [EAL options]\n"
            "       ipsec-gw --help | --version\n"
@@ -119,6 +122,9 @@ std::string usage()
            "privileges\n"
            "  doctor             say what this machine, and the ports the EAL options name, offer a gateway\n"
            "  --log-level LEVEL  error, warning, info (the default) or debug\n"
+           "  --save-keys FILE   write the keys IKE agrees on to FILE and FILE.esp, as Wireshark's tables: who has "
+           "them\n"
+           "                     reads everything, so for debugging only\n"
            "\n"
            "EAL options are DPDK's. The gateway wants one lcore for itself and one for each worker:\n"
            "  -l 0-2                             two workers\n"

@@ -17,6 +17,7 @@ struct Options {
     Action action = Action::kRun;
     std::string config;
     base::LogLevel log_level = base::LogLevel::kInfo;
+    std::string save_keys;         // empty: no
     std::vector<char*> eal_words;  // program name first, without "--"
 };
 

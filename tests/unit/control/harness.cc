@@ -56,10 +56,13 @@ std::vector<uint8_t> take_bytes(rte_mbuf* m)
     return out;
 }
 
-ControlTest::ControlTest(uint16_t worker_count, uint32_t max_sas, std::vector<std::string> look_aside)
+ControlTest::ControlTest(HarnessSpec spec) : name_(std::move(spec.name))
 {
+    const uint16_t worker_count = spec.workers;
+    const uint32_t max_sas = spec.max_sas;
     pool = std::make_unique<dpdk::MbufPool>(
-        dpdk::MbufPool::create({.name = "control_test", .count = 4095, .private_bytes = worker::kPacketInfoBytes})
+        dpdk::MbufPool::create(
+            {.name = name_ + "control_test", .count = 4095, .private_bytes = worker::kPacketInfoBytes})
             .value());
     qsbr = dpdk::Qsbr::create(worker_count).value();
     reclaimer = std::make_unique<dpdk::Reclaimer>(*qsbr);
@@ -67,12 +70,13 @@ ControlTest::ControlTest(uint16_t worker_count, uint32_t max_sas, std::vector<st
     spd = sa::Spd::create(worker_count, *reclaimer).value();
     tables = route::Tables::create(*reclaimer).value();
     punt = worker::PuntQueue::create(1024).value();
-    engines =
-        esp::Engines::create(
-            {.workers = worker_count, .max_sas = max_sas, .cpu_crypto = false, .look_aside = std::move(look_aside)})
-            .value();
-    open_port("inside", model::PortRole::kProtected, {prefix("10.1.0.1/16"), prefix("2001:db8:1::1/64")});
-    open_port("outside", model::PortRole::kUnprotected, {prefix("192.0.2.1/24"), prefix("2001:db8:ffff::1/64")});
+    engines = esp::Engines::create({.workers = worker_count,
+                                    .max_sas = max_sas,
+                                    .cpu_crypto = false,
+                                    .look_aside = std::move(spec.look_aside)})
+                  .value();
+    open_port("inside", model::PortRole::kProtected, std::move(spec.inside), spec.inside_mac);
+    open_port("outside", model::PortRole::kUnprotected, std::move(spec.outside), spec.outside_mac);
     data.workers = worker_count;
     data.sad = sad.get();
     data.spd = spd.get();
@@ -108,8 +112,8 @@ ControlTest::~ControlTest()
     engines.reset();
     punt.reset();
     ports.clear();
-    for (const char* device : {"net_ring_inside", "net_ring_outside"})
-        rte_vdev_uninit(device);
+    for (const char* port : {"inside", "outside"})
+        rte_vdev_uninit(("net_ring_" + name_ + port).c_str());
     for (auto* rings : {&to_gateway, &from_gateway})
         for (rte_ring* ring : *rings) {
             void* m = nullptr;
@@ -120,24 +124,25 @@ ControlTest::~ControlTest()
     EXPECT_EQ(pool->in_use(), 0u) << "mbufs leaked";
 }
 
-void ControlTest::open_port(const char* name, model::PortRole role, std::vector<net::Prefix> addresses)
+void ControlTest::open_port(const char* port, model::PortRole role, std::vector<net::Prefix> addresses,
+                            net::MacAddress mac)
 {
-    const std::string word = name;
+    const std::string word = name_ + port;
     rte_ring* in = rte_ring_create((word + "_in").c_str(), 256, -1, 0);
     rte_ring* out = rte_ring_create((word + "_out").c_str(), 256, -1, 0);
     ASSERT_NE(in, nullptr);
     ASSERT_NE(out, nullptr);
     to_gateway.push_back(in);
     from_gateway.push_back(out);
-    ASSERT_GE(rte_eth_from_rings(name, &in, 1, &out, 1, 0), 0);
+    ASSERT_GE(rte_eth_from_rings(word.c_str(), &in, 1, &out, 1, 0), 0);
     ports.push_back(dpdk::Port::open({.name = word, .device = "net_ring_" + word, .workers = 1}, pool->get()).value());
     ASSERT_TRUE(ports.back().start());
     worker::PortView view;
     view.index = static_cast<uint16_t>(data.ports.size());
     view.port_id = ports.back().id();
-    view.name = word;
+    view.name = port;
     view.role = role;
-    view.mac = {{0x02, 0, 0, 0, 0, static_cast<uint8_t>(view.index + 1)}};
+    view.mac = mac;
     view.addresses = std::move(addresses);
     data.ports.push_back(std::move(view));
 }

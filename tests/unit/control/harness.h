@@ -51,13 +51,29 @@ sa::FlowKey flow(const char* source, const char* destination);
 /// Bytes of an mbuf, which is freed.
 std::vector<uint8_t> take_bytes(rte_mbuf* m);
 
+/// What tells one gateway of a process from another.
+struct HarnessSpec {
+    uint16_t workers = 2;
+    uint32_t max_sas = 1024;
+    std::string name = {};  // DPDK objects begin with it
+    std::vector<std::string> look_aside = {};
+    std::vector<net::Prefix> inside = {prefix("10.1.0.1/16"), prefix("2001:db8:1::1/64")};
+    std::vector<net::Prefix> outside = {prefix("192.0.2.1/24"), prefix("2001:db8:ffff::1/64")};
+    net::MacAddress inside_mac = {{0x02, 0, 0, 0, 0, 1}};
+    net::MacAddress outside_mac = {{0x02, 0, 0, 0, 0, 2}};
+};
+
 class ControlTest : public testing::Test {
   protected:
     static constexpr uint64_t kSecond = base::kNsPerSecond;
     static constexpr uint16_t kInside = 0;
     static constexpr uint16_t kOutside = 1;
 
-    explicit ControlTest(uint16_t workers = 2, uint32_t max_sas = 1024, std::vector<std::string> look_aside = {});
+    explicit ControlTest(uint16_t worker_count = 2, uint32_t max_sas = 1024, std::vector<std::string> look_aside = {})
+        : ControlTest(HarnessSpec{.workers = worker_count, .max_sas = max_sas, .look_aside = std::move(look_aside)})
+    {
+    }
+    explicit ControlTest(HarnessSpec spec);
     ~ControlTest() override;
 
     /// As the control thread does between two sleeps.
@@ -73,6 +89,7 @@ class ControlTest : public testing::Test {
     [[nodiscard]] rte_mbuf* packet(const std::vector<uint8_t>& bytes);
     [[nodiscard]] SaStatus status(const char* sa) const;
 
+    const std::string name_;
     uint64_t now = 1000 * kSecond;
     std::unique_ptr<dpdk::MbufPool> pool;
     std::vector<rte_ring*> to_gateway, from_gateway;
@@ -89,7 +106,7 @@ class ControlTest : public testing::Test {
     std::unique_ptr<ControlPlane> control;
 
   private:
-    void open_port(const char* name, model::PortRole role, std::vector<net::Prefix> addresses);
+    void open_port(const char* port, model::PortRole role, std::vector<net::Prefix> addresses, net::MacAddress mac);
 };
 
 }  // namespace ipsecgw::control
