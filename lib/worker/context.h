@@ -137,11 +137,13 @@ void drain_look_aside(Context& context) noexcept;
 // inline.cc
 // -----------------------------------------------------------------------------------------------------------------------------
 
-/// A frame that the port marks as opened by it (RTE_MBUF_F_RX_SEC_OFFLOAD). True: it was of a full-protocol SA and has
-/// been dealt with. False: it goes the way of all frames; if the port deciphered it, text_of() tells.
-bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m) noexcept;
+/// A frame that the port marks as opened by it (RTE_MBUF_F_RX_SEC_OFFLOAD). True: it was of a full-protocol SA and is dealt with, or waits in
+/// `accepted` with PacketInfo::inbound set. False: it goes the way of all frames; if the port deciphered it, text_of() tells.
+bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m, Batch& accepted) noexcept;
 /// The same for one that was handed over; PacketInfo::tag is set.
-void take_opened_handed_over(Context& context, rte_mbuf* m) noexcept;
+void take_opened_handed_over(Context& context, rte_mbuf* m, Batch& accepted) noexcept;
+/// Counts what waits, run by run of one SA, and passes it on.
+void accept_opened_by_port(Context& context, Batch& accepted) noexcept;
 
 /// What the port has done to an ESP packet of `sa`, an inline-crypto SA.
 enum class PortText : uint8_t { kCiphered, kDeciphered, kForged, kStale };

@@ -255,11 +255,11 @@ void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcep
     context.enter(Stage::kLookUp);
     for (rte_mbuf* m : packets)
         context.data.sad->prefetch(info(m).spi);
-    Batch mine;
+    Batch mine, by_port;
     for (rte_mbuf* m : packets) {
         PacketInfo& packet = info(m);
         if (packet.spi == 0) {
-            take_opened_handed_over(context, m);
+            take_opened_handed_over(context, m, by_port);
             continue;
         }
         packet.inbound = context.data.sad->find(packet.spi);
@@ -272,6 +272,7 @@ void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcep
         if (mine.full())
             open_owned(context, mine);
     }
+    accept_opened_by_port(context, by_port);
     open_owned(context, mine);
 }
 

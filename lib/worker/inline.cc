@@ -21,22 +21,27 @@ bool marked(const rte_mbuf* m) noexcept
     return (m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) != 0 && rte_security_dynfield_is_registered();
 }
 
-/// The owner counts and passes on.
-void accept(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
+/// Counts a run of packets of one SA and passes them on.
+void accept_run(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> run) noexcept
 {
-    if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) {
-        // Replayed, forged or malformed: the port does not tell which.
-        context.drops.drop(m, Drop::kPortRejected, *sa.counters);
-        return;
-    }
     context.enter(Stage::kEsp);
-    if (esp::accept_opened(sa, {&m, 1}, context.drops) != 0)
+    uint16_t good = 0;
+    for (rte_mbuf* m : run) {
+        // Replayed, forged or malformed: the port does not tell which.
+        if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) [[unlikely]]
+            context.drops.drop(m, Drop::kPortRejected, *sa.counters);
+        else
+            run[good++] = m;
+    }
+    if (good == 0)
+        return;
+    for (rte_mbuf* m : run.first(esp::accept_opened(sa, run.first(good), context.drops)))
         opened(context, sa, m);
 }
 
 }  // namespace
 
-bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m) noexcept
+bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m, Batch& accepted) noexcept
 {
     if (!marked(m))
         return false;
@@ -54,20 +59,38 @@ bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m) no
         return true;
     }
     packet.spi = 0;
-    if (sa->owner != context.index)
+    if (sa->owner != context.index) {
         hand_over(context, m, sa->owner);
-    else
-        accept(context, *sa, m);
+        return true;
+    }
+    packet.inbound = sa;
+    accepted.add(m);
     return true;
 }
 
-void take_opened_handed_over(Context& context, rte_mbuf* m) noexcept
+void take_opened_handed_over(Context& context, rte_mbuf* m, Batch& accepted) noexcept
 {
     sa::InboundSa* sa = context.data.sad->inbound_by_tag(sa::SaTag::from(info(m).tag));
-    if (sa == nullptr || sa->kind != sa::OffloadKind::kFullProtocol || sa->owner != context.index)
+    if (sa == nullptr || sa->kind != sa::OffloadKind::kFullProtocol || sa->owner != context.index) {
         context.drops.drop(m, Drop::kStaleTag);
-    else
-        accept(context, *sa, m);
+        return;
+    }
+    info(m).inbound = sa;
+    accepted.add(m);
+}
+
+void accept_opened_by_port(Context& context, Batch& accepted) noexcept
+{
+    const std::span<rte_mbuf*> packets = accepted.all();
+    for (size_t first = 0; first < packets.size();) {
+        sa::InboundSa* sa = info(packets[first]).inbound;
+        size_t end = first + 1;
+        while (end < packets.size() && info(packets[end]).inbound == sa)
+            end++;
+        accept_run(context, *sa, packets.subspan(first, end - first));
+        first = end;
+    }
+    accepted.count = 0;
 }
 
 PortText text_of(const sa::InboundSa& sa, rte_mbuf* m) noexcept
@@ -82,12 +105,17 @@ PortText text_of(const sa::InboundSa& sa, rte_mbuf* m) noexcept
 uint16_t attach_sessions(Context& context, const PortView& port, std::span<rte_mbuf*> frames) noexcept
 {
     uint16_t kept = 0;
+    uint64_t tag = 0;
+    const sa::OutboundSa* sa = nullptr;  // that of `tag`: frames of one SA come in runs
     for (rte_mbuf* m : frames) {
         if ((m->ol_flags & RTE_MBUF_F_TX_SEC_OFFLOAD) == 0) [[likely]] {
             frames[kept++] = m;
             continue;
         }
-        const sa::OutboundSa* sa = context.data.sad->outbound_by_tag(sa::SaTag::from(info(m).tag));
+        if (sa == nullptr || info(m).tag != tag) {
+            tag = info(m).tag;
+            sa = context.data.sad->outbound_by_tag(sa::SaTag::from(tag));
+        }
         if (sa == nullptr || sa->session == nullptr) {
             context.drops.drop(m, Drop::kStaleTag);
             continue;

@@ -17,6 +17,7 @@ struct Candidates {
     uint16_t count = 0;
     std::array<rte_mbuf*, kBurst> packets;
     std::array<Kind, kBurst> kinds;
+    Batch opened;  // by the port
 };
 
 void count_received(Context& context, const PortState& port, std::span<rte_mbuf*> burst) noexcept
@@ -35,7 +36,7 @@ void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& c
     packet.in_port = port.index;
     packet.origin = Origin::kClear;
     packet.encapsulated = false;
-    if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) != 0 && take_opened_by_port(context, port, m)) [[unlikely]]
+    if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) != 0 && take_opened_by_port(context, port, m, candidates.opened)) [[unlikely]]
         return;
     const Verdict verdict = classify(context.own, port, m);
     switch (verdict.kind) {
@@ -75,6 +76,7 @@ void process(Context& context, const PortState& port, std::span<rte_mbuf*> burst
         dispatch(context, *port.view, burst[i], candidates, clear);
     }
     transit_clear(context, *port.view, clear.all());
+    accept_opened_by_port(context, candidates.opened);
     inbound(context, {candidates.packets.data(), candidates.count}, {candidates.kinds.data(), candidates.count});
 }
 
