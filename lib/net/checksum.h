@@ -23,6 +23,15 @@ namespace ipsecgw::net {
     return checksum_finish_be(checksum_add(0, bytes, length));
 }
 
+/// The checksum after one 16-bit word became less by `by`, without a borrow; all as they lie on the wire (RFC 1624 eqn. 3, where the sum of what is
+/// covered falls, the checksum rises).
+[[nodiscard]] inline uint16_t checksum_raise(uint16_t checksum, uint16_t by) noexcept
+{
+    const uint32_t sum = uint32_t{checksum} + by;
+    // 0xffff and 0 are the same number to a sum; what is covered is not all zeros, so 0 is how it is written.
+    return static_cast<uint16_t>(sum + (sum >= 0xffff ? 1 : 0));
+}
+
 /// Whether the checksum of an IPv4 header without options (20 bytes) is right.
 [[nodiscard]] inline bool ipv4_checksum_holds(const uint8_t* header) noexcept
 {

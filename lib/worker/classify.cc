@@ -43,7 +43,7 @@ Verdict classify_ip(const OwnAddresses& own, rte_mbuf* m, int version, bool link
     if (const Drop reason = version == 4 ? parse_ipv4(m) : parse_ip(m); reason != kKeep)
         return dropped(reason);
     const PacketInfo& packet = info(m);
-    if (is_neighbour_discovery(packet)) {
+    if (version == 6 && is_neighbour_discovery(packet)) {
         // Taking the header off has left its bytes in place.
         rte_pktmbuf_prepend(m, sizeof(net::EthernetHeader));
         return {Kind::kNeighbour, kKeep};

@@ -113,12 +113,13 @@ bool take_hop(Context& context, rte_mbuf* m) noexcept
     }
     // The word of the TTL as a whole: a byte stored and then loaded as part of a word would stall.
     uint8_t* field = bytes + offsetof(net::Ipv4Header, checksum_be);
-    uint16_t before, checksum;
-    std::memcpy(&before, hops, sizeof before);
+    uint16_t word, checksum;
+    std::memcpy(&word, hops, sizeof word);
     std::memcpy(&checksum, field, sizeof checksum);
-    const auto after = base::swap_be16(static_cast<uint16_t>(base::swap_be16(before) - 0x0100));
-    checksum = net::checksum_adjust(checksum, before, after);
-    std::memcpy(hops, &after, sizeof after);
+    constexpr auto kOneHop = base::swap_be16(0x0100);
+    word = static_cast<uint16_t>(word - kOneHop);  // the TTL is not 0: nothing is borrowed from its neighbour
+    checksum = net::checksum_raise(checksum, kOneHop);
+    std::memcpy(hops, &word, sizeof word);
     std::memcpy(field, &checksum, sizeof checksum);
     return true;
 }

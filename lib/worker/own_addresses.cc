@@ -6,6 +6,18 @@ namespace ipsecgw::worker {
 
 namespace {
 
+/// 0/8, 127/8 and 240/4 but for the limited broadcast (RFC 6890 table: neither source nor destination on a wire).
+bool is_martian_v4(uint32_t address) noexcept
+{
+    const uint32_t top = address >> 24;
+    return top == 0 || top == 127 || (top >= 240 && address != UINT32_MAX);
+}
+
+bool is_link_local_v4(uint32_t address) noexcept
+{
+    return address >> 16 == 0xa9fe;
+}
+
 /// ::, ::1 and ::ffff:0:0/96 (RFC 6890).
 bool is_martian_v6(const uint8_t* address) noexcept
 {
@@ -54,6 +66,8 @@ void OwnAddresses::insert(const net::IpAddress& text, Kind kind)
     }
     slots_[i] = {address, text.family(), kind};
     const uint64_t at = hash(text.family(), address);
+    if (text.is_v4())
+        low_bits_v4_ |= uint64_t{1} << (text.data()[3] % 64);
     filter_[at % kFilterWords] |= uint64_t{1} << (at / kFilterWords % 64);
 }
 
@@ -64,6 +78,27 @@ OwnAddresses::Kind OwnAddresses::find_hashed(net::Family family, const Address& 
         if (slot.kind == Kind::kFree || (slot.address == address && slot.family == family))
             return slot.kind;
     }
+}
+
+Place OwnAddresses::place_v4_closely(const sa::FlowKey& flow) const noexcept
+{
+    const uint32_t source = base::load_be32(flow.source);
+    const uint32_t destination = base::load_be32(flow.destination);
+    // A source that is ours is forged; one that is a group never answers.
+    if (source >> 28 >= 0xe || is_martian_v4(source) || is_martian_v4(destination) ||
+        find(flow.family, flow.source) != Kind::kFree)
+        return Place::kMartian;
+    if (destination >> 28 >= 0xe)
+        return Place::kGroup;
+    switch (find(flow.family, flow.destination)) {
+        case Kind::kOurs:
+            return Place::kOurs;
+        case Kind::kBroadcast:
+            return Place::kGroup;
+        case Kind::kFree:
+            break;
+    }
+    return is_link_local_v4(source) || is_link_local_v4(destination) ? Place::kMartian : Place::kElsewhere;
 }
 
 Place OwnAddresses::place_v6(const sa::FlowKey& flow) const noexcept

@@ -72,36 +72,28 @@ class OwnAddresses {
         return find_hashed(family, address, at);
     }
     [[nodiscard]] Kind find_hashed(net::Family family, const Address& address, uint64_t at) const noexcept;
-    /// 0/8, 127/8 and 240/4 but for the limited broadcast (RFC 6890 table: neither source nor destination on a wire).
-    static bool is_martian_v4(uint32_t address) noexcept
-    {
-        const uint32_t top = address >> 24;
-        return top == 0 || top == 127 || (top >= 240 && address != UINT32_MAX);
-    }
+    /// First octets of IPv4 addresses that are, in part at least, no ordinary hosts': 0, 127, 169 (link-local) and 224
+    /// to 255.
+    static constexpr std::array<uint8_t, 256> kSpecialOctet = [] {
+        std::array<uint8_t, 256> special{};
+        for (size_t octet = 0; octet < special.size(); octet++)
+            special[octet] = octet == 0 || octet == 127 || octet == 169 || octet >= 224;
+        return special;
+    }();
 
-    static bool is_link_local_v4(uint32_t address) noexcept { return address >> 16 == 0xa9fe; }
+    /// Most packets go from a host to a host, which a few bits of each address tell; the others are looked at closely.
     [[nodiscard]] Place place_v4(const sa::FlowKey& flow) const noexcept
     {
-        const uint32_t source = base::load_be32(flow.source);
-        const uint32_t destination = base::load_be32(flow.destination);
-        // A source that is ours is forged; one that is a group never answers.
-        if (source >> 28 >= 0xe || is_martian_v4(source) || is_martian_v4(destination) ||
-            find(flow.family, flow.source) != Kind::kFree)
-            return Place::kMartian;
-        if (destination >> 28 >= 0xe)
-            return Place::kGroup;
-        switch (find(flow.family, flow.destination)) {
-            case Kind::kOurs:
-                return Place::kOurs;
-            case Kind::kBroadcast:
-                return Place::kGroup;
-            case Kind::kFree:
-                break;
-        }
-        return is_link_local_v4(source) || is_link_local_v4(destination) ? Place::kMartian : Place::kElsewhere;
+        const uint64_t special = kSpecialOctet[flow.source[0]] | kSpecialOctet[flow.destination[0]];
+        const uint64_t ours = low_bits_v4_ >> (flow.source[3] % 64) | low_bits_v4_ >> (flow.destination[3] % 64);
+        if (((special | ours) & 1) == 0) [[likely]]
+            return Place::kElsewhere;
+        return place_v4_closely(flow);
     }
+    [[nodiscard]] Place place_v4_closely(const sa::FlowKey& flow) const noexcept;
     [[nodiscard]] Place place_v6(const sa::FlowKey& flow) const noexcept;
 
+    uint64_t low_bits_v4_ = 0;                     // a bit for the last six bits of each IPv4 address in the table
     std::array<uint64_t, kFilterWords> filter_{};  // a bit for each hash in the table
     std::vector<Slot> slots_;                      // power of two, at most a quarter full
 };

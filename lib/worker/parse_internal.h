@@ -20,6 +20,8 @@ inline constexpr uint8_t kProtoUdpLite = 136;
 /// Ports, or ICMP type and code, where the packet has them.
 inline sa::UpperPorts read_ports(uint8_t protocol, const uint8_t* upper, uint32_t left) noexcept
 {
+    if ((protocol == net::kProtoUdp || protocol == net::kProtoTcp) && left >= 4) [[likely]]
+        return {base::load_be16(upper), base::load_be16(upper + 2), true};
     switch (protocol) {
         case net::kProtoTcp:
         case net::kProtoUdp:
@@ -90,9 +92,9 @@ inline telemetry::Drop parse_ipv4(rte_mbuf* m) noexcept
     store_ipv4(flow.source, header.source.data());
     store_ipv4(flow.destination, header.destination.data());
     const uint16_t fragment = base::swap_be16(header.fragment_be);
-    packet.fragment = (fragment & net::kIpv4OffsetMask) != 0      ? Fragment::kLater
-                      : (fragment & net::kIpv4MoreFragments) != 0 ? Fragment::kFirst
-                                                                  : Fragment::kWhole;
+    packet.fragment = Fragment::kWhole;
+    if ((fragment & (net::kIpv4OffsetMask | net::kIpv4MoreFragments)) != 0) [[unlikely]]
+        packet.fragment = (fragment & net::kIpv4OffsetMask) != 0 ? Fragment::kLater : Fragment::kFirst;
     packet.source_routed = false;
     packet.transport_offset = static_cast<uint16_t>(header_bytes);
     m->l3_len = header_bytes & 0x1ff;

@@ -123,5 +123,20 @@ TEST(Checksum, Rfc1624Section4Example)
     EXPECT_EQ(checksum_adjust(0xdd2f, 0x5555, 0x3285), 0x0000);
 }
 
+/// Every TTL and protocol, and every sum of the rest: the same as from scratch.
+TEST(Checksum, RaisedByWhatAWordHasLost)
+{
+    for (uint32_t rest = 1; rest < 0x10000; rest += 251)
+        for (uint32_t word = 0x0100; word < 0x10000; word += 77) {
+            uint8_t bytes[4];
+            base::store_be16(bytes, static_cast<uint16_t>(rest));
+            base::store_be16(bytes + 2, static_cast<uint16_t>(word));
+            const uint16_t before = checksum_be(bytes, sizeof bytes);
+            base::store_be16(bytes + 2, static_cast<uint16_t>(word - 0x0100));
+            ASSERT_EQ(checksum_raise(before, base::swap_be16(0x0100)), checksum_be(bytes, sizeof bytes))
+                << rest << " " << word;
+        }
+}
+
 }  // namespace
 }  // namespace ipsecgw::net

@@ -74,5 +74,43 @@ TEST_F(OwnAddressesTest, DoesNotForwardLinkLocal)
     EXPECT_EQ(place("169.254.1.1", "10.1.0.1"), Place::kOurs);
 }
 
+/// Few bits of an address decide for most packets; the rules, one by one, must say the same of all.
+TEST_F(OwnAddressesTest, FewBitsSayWhatTheRulesSay)
+{
+    const auto ours = [](uint32_t a) { return a == 0x0a010001 || a == 0xc0000201 || a == 0xc0000281; };
+    const auto broadcast = [](uint32_t a) { return a == 0x0a0100ff || a == 0xc00002ff; };
+    const auto martian = [](uint32_t a) {
+        return a >> 24 == 0 || a >> 24 == 127 || (a >> 28 == 15 && a != UINT32_MAX);
+    };
+    const auto link_local = [](uint32_t a) { return a >> 16 == 0xa9fe; };
+    const auto rules = [&](uint32_t from, uint32_t to) {
+        if (from >> 28 >= 14 || martian(from) || martian(to) || ours(from) || broadcast(from))
+            return Place::kMartian;
+        if (to >> 28 >= 14 || broadcast(to))
+            return Place::kGroup;
+        if (ours(to))
+            return Place::kOurs;
+        return link_local(from) || link_local(to) ? Place::kMartian : Place::kElsewhere;
+    };
+    const auto all = [] {
+        std::vector<uint32_t> some;
+        for (const uint32_t rest :
+             {0x010001u, 0x010005u, 0x0100ffu, 0xfe0005u, 0xffffffu, 0x000201u, 0x000281u, 0x0002ffu})
+            for (uint32_t top = 0; top < 256; top++)
+                some.push_back(top << 24 | rest);
+        return some;
+    }();
+    const auto text = [](uint32_t a) {
+        const uint8_t bytes[] = {static_cast<uint8_t>(a >> 24), static_cast<uint8_t>(a >> 16),
+                                 static_cast<uint8_t>(a >> 8), static_cast<uint8_t>(a)};
+        return net::IpAddress::v4(bytes).to_string();
+    };
+    for (size_t i = 0; i < all.size(); i++)
+        for (const uint32_t other : {all[(i * 7 + 3) % all.size()], 0x0a010009u, 0x0a010001u}) {
+            EXPECT_EQ(place(text(all[i]), text(other)), rules(all[i], other)) << text(all[i]) << " to " << text(other);
+            EXPECT_EQ(place(text(other), text(all[i])), rules(other, all[i])) << text(other) << " to " << text(all[i]);
+        }
+}
+
 }  // namespace
 }  // namespace ipsecgw::worker
