@@ -178,7 +178,10 @@ bool peer_deletes_child(Core& core, IkeSa& ike, ChildSa& child)
     }
     ChildExchange* own = own_rekey_of(ike, child.id);
     ChildSa* successor = own != nullptr ? rival_of(ike, *own) : held_successor(ike, child);
-    if (successor != nullptr && successor->state == ChildState::kInstalled && !successor->is_redundant)
+    // The successor may be being rekeyed itself by now: traffic moves to it all the same.
+    const bool is_usable = successor != nullptr && !successor->is_redundant &&
+                           (successor->state == ChildState::kInstalled || successor->state == ChildState::kRekeying);
+    if (is_usable)
         replace_child(core, ike, child, *successor);
     else if (own == nullptr)
         child_ended(core, ike, child, ChildEnd::kByPeer);

@@ -72,6 +72,24 @@ TEST_F(Rekey, AChildWithPerfectForwardSecrecyAfterInvalidKe)
     expect_settled();
 }
 
+// The peer's rekeying is not at its end, and its new SA is to be rekeyed already: the Delete of the old one moves
+// traffic.
+TEST_F(Rekey, ASuccessorThatIsBeingRekeyedTakesOver)
+{
+    establish();
+    watch_traffic = true;
+    rekey_child(moon);
+    deliver(take(moon));
+    rekey_child(sun);
+    deliver(take(sun));  // the answer
+    const Packet request = take(sun);
+    deliver(take(moon));
+    EXPECT_TRUE(traffic_flows(sun, moon));
+    deliver(request);
+    run();
+    expect_settled();
+}
+
 TEST_F(Rekey, AnIkeSaKeepsItsChildren)
 {
     establish();
