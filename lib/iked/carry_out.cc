@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "iked/daemon.h"
 
 namespace ipsecgw::iked {
@@ -16,6 +17,13 @@ constexpr uint32_t kLinesForNobody = 20;  // log lines a second that no IKE SA o
 void log_failure(const char* what, const std::string& name, const base::Error& error)
 {
     base::log(base::LogLevel::kError, "ike: %s %s: %s", what, name.c_str(), error.what.c_str());
+}
+
+void log_binding(const char* what, const std::string& sa, const ike::Binding& binding)
+{
+    base::log(base::LogLevel::kDebug, "ike: %s SA %s; policy %s: out %s, in %s", what, sa.c_str(),
+              binding.policy.c_str(), binding.outbound_sa.empty() ? "nothing" : binding.outbound_sa.c_str(),
+              binding.inbound_sas.empty() ? "nothing" : base::join(binding.inbound_sas).c_str());
 }
 
 /// Of no consequence to the data path: for observers alone.
@@ -97,6 +105,7 @@ void Daemon::carry_out(ike::InstallOutbound& effect)
 void Daemon::install(ike::ChildSaId child, model::SaParams params, const ike::Binding& binding)
 {
     const std::string name = params.name;
+    log_binding("installing", name, binding);
     const bool is_inbound = params.direction == model::Direction::kInbound;
     if (key_log_)
         key_log_->add(params);
@@ -125,6 +134,7 @@ void Daemon::carry_out(ike::RemoveOutbound& effect)
 
 void Daemon::remove(const std::string& sa, const ike::Binding& binding)
 {
+    log_binding("removing", sa, binding);
     if (const auto bound = plane_.rebind_policy(binding.policy, binding.outbound_sa, binding.inbound_sas); !bound)
         log_failure("policy", binding.policy, bound.error());
     // One that could not be installed is not there.
