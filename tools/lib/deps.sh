@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 # package | group | why
-# Groups: build (compile and link everything), lab (namespaces, hosts and captures), check (compilers and tools of the test suites), bench (peers to be
-# compared with), arm64 (the cross build), package (Debian packages).
+# Groups: build (compile and link everything), lab (namespaces, hosts and captures), peer (strongSwan), check (compilers and tools of the test suites),
+# bench (peers to be compared with), arm64 (the cross build), package (Debian packages).
 deps_list() {
   cat <<'LIST'
 g++                 | build | the C++20 compiler of the release build
@@ -24,6 +24,11 @@ ethtool             | lab   | checksum and segmentation offloads of veth, which 
 iputils-ping        | lab   | ping
 iperf3              | lab   | TCP through the tunnel
 tcpdump             | lab   | capture on the wire between the gateways
+charon-systemd      | peer  | strongSwan's daemon: another implementation of IKE to talk to
+strongswan-swanctl  | peer  | configures and asks it
+libcharon-extra-plugins | peer  | kernel-libipsec: its ESP in user space, as kernels may have none
+libstrongswan-standard-plugins | peer  | curve25519 and AES-GCM for it
+libstrongswan-extra-plugins | peer  | AES-CTR and ChaCha20-Poly1305 for it
 tshark              | check | decrypts captured ESP: an independent oracle
 openssl             | check | tools/test-ca: certificates for trying IKE out, and for its tests
 python3-scapy       | check | builds and opens ESP packets: an independent oracle

@@ -20,6 +20,7 @@ import arm64
 import builds
 import lab
 import process
+import strongswan
 import sysroot
 import tally
 
@@ -32,7 +33,7 @@ SANITIZER_ENV = {
     "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
 }
 BENCHMARKS_EACH = 60        # of one program
-QUICKSTART_OK = r"quickstart: ok: 20/20 pings, 0 lost, ESP packets [1-9]\d+, plaintext packets 0 on the wire, tcp [1-9]\d* Mbit/s(, offload [a-z-]+)?"
+QUICKSTART_OK = r"quickstart: ok: 20/20 pings, 0 lost, ESP packets [1-9]\d+, plaintext packets 0 on the wire, tcp [1-9]\d* Mbit/s(, offload [a-z-]+|, IKE with [a-zA-Z-]+)?"
 
 
 @dataclasses.dataclass
@@ -244,19 +245,39 @@ def install_suite(context, suite):
 
 
 def quickstart_suite(context, suite):
-    """The README's first command, as a user runs it: in software, with a look-aside device, then with the SAs in the model port."""
+    """The README's first command, as a user runs it: in software, with a look-aside device, with the SAs in the model port, by IKE."""
     log = context.log(suite)
     headers = process.run([ROOT / "tools" / "driver-headers"], log, timeout=180)
     counts = tally.Tally()
-    for offload in ([], ["--offload", "lookaside"], ["--offload", "full"], ["--offload", "crypto"], ["--offload", "auto"]):
-        if offload and offload[1] != "lookaside" and not headers.ok:
-            counts.add(tally.skip(f"{' '.join(offload)}: no DPDK driver headers"))
+    ways = ([], ["--offload", "lookaside"], ["--offload", "full"], ["--offload", "crypto"], ["--offload", "auto"], ["--ike"], ["--ike", "--peer", "strongswan"])
+    for words in ways:
+        if "--offload" in words and "lookaside" not in words and not headers.ok:
+            counts.add(tally.skip(f"{' '.join(words)}: no DPDK driver headers"))
             continue
-        done = process.run([ROOT / "tools" / "quickstart", "--name", f"test{os.getpid()}", *offload], log, timeout=suite.limit_s)
+        if "--peer" in words and strongswan.missing():
+            counts.add(tally.skip(f"{' '.join(words)}: {strongswan.missing()}"))
+            continue
+        done = process.run([ROOT / "tools" / "quickstart", "--name", f"test{os.getpid()}", *words], log, timeout=suite.limit_s)
         if done.ok and re.fullmatch(QUICKSTART_OK, tally.last_line(log)):
             counts.add(tally.Tally(passed=1))
         else:
-            counts.add(tally.failure(f"{' '.join(offload)} {done.why()}: {tally.last_line(log)}"))
+            counts.add(tally.failure(f"{' '.join(words)} {done.why()}: {tally.last_line(log)}"))
+    return counts
+
+
+def interop_suite(context, suite):
+    """IKE with strongSwan and between gateways, in namespaces; then the IKE benchmark, briefly: its numbers are not judged here."""
+    log = context.log(suite)
+    context.builder.compile("gcc", _programs(context))
+    out = LOGS / "interop.json"
+    out.unlink(missing_ok=True)
+    done = process.run([ROOT / "tests" / "interop" / "run", "--build", context.builder.directory("gcc"), "--json", out], log, timeout=suite.limit_s)
+    counts = tally.of_cases(out)
+    if not done.ok and counts.failed == 0:
+        counts.add(tally.failure(f"tests/interop/run: {done.why()}"))
+    done = process.run([ROOT / "tools" / "bench-ike", "--tunnels", 100, "--rekeys", 100, "--seconds", 2, "--rate", 2000,
+                        "--strongswan", 0 if strongswan.missing() else 50], log, timeout=100)
+    counts.add(tally.Tally(passed=1) if done.ok else tally.failure(f"bench-ike: {done.why()}: {tally.last_line(log)}"))
     return counts
 
 
@@ -276,6 +297,7 @@ SUITES = (
           only=("sa", "dpdk", "event_loop"), env=SANITIZER_ENV),
     Suite("long", "10 million mutated packets, 100 million through one worker", meson_suite, 400, meson=("long",)),
     Suite("netns", "gateways in namespaces, scapy and tshark as oracles", netns_suite, 300, root=True, tools=("ip", "ethtool", "tcpdump", "tshark")),
+    Suite("interop", "IKE with strongSwan, and between gateways", interop_suite, 400, root=True, tools=("ip", "ethtool", "ping", "tcpdump", "tshark")),
     Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
     Suite("install", "packages and the container's recipe, in clean Debian roots", install_suite, 2400, root=True, tools=("debootstrap", "unshare")),
