@@ -15,6 +15,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import builds
 import lab
+import strongswan
 import tunnel_pair
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -25,6 +26,9 @@ TCP_SECONDS = 3
 # What may be on the wire beside ESP: address resolution. Everything else that is IP would be a leak.
 NOT_IP = "arp or (icmp6 and ip6[40] >= 133 and ip6[40] <= 137)"
 ESP = "ip proto 50 or ip6 proto 50"
+# IKE, and ESP in UDP that is told from IKE by the first four bytes (RFC 3948 section 2.2).
+IKE = "udp port 500 or (udp port 4500 and (udp[4:2] = 9 or udp[8:4] = 0))"
+ESP_IN_UDP = "udp port 4500 and udp[4:2] > 9 and udp[8:4] != 0"
 
 PICTURE = """
   host-a                 gw-a                            gw-b                host-b
@@ -64,8 +68,8 @@ def driver_file(the_lab, directory):
     return shutil.copy2(built, the_lab.directory / built.name)
 
 
-def make_lab(the_lab, directory, offload):
-    """Namespaces, wires, both gateways running. Returns (host_a, host_b, gateway_a, gateway_b)."""
+def make_lab(the_lab, directory, args):
+    """Namespaces, wires, both gateways running. Returns (host_a, host_b, [gateway, ...], peer or None)."""
     host_a, host_b = the_lab.namespace("host-a"), the_lab.namespace("host-b")
     gw_a, gw_b = the_lab.gateway_namespace("gw-a"), the_lab.gateway_namespace("gw-b")
     the_lab.wire((host_a, "eth0"), (gw_a, "lan"))
@@ -77,15 +81,29 @@ def make_lab(the_lab, directory, offload):
             host.ip("route", "add", "default", "via", router)
     cpus = sorted(os.sched_getaffinity(0))
     pair = []
-    driver = driver_file(the_lab, directory) if needs_model_nic(offload) else None
-    devices = [tunnel_pair.CRYPTO_DEVICE] if offload == "lookaside" else []
-    for role, config, cpu in zip(("gw-a", "gw-b"), tunnel_pair.configs(the_lab.directory, offload), (cpus[0], cpus[-1])):
+    driver = driver_file(the_lab, directory) if needs_model_nic(args.offload) else None
+    devices = [tunnel_pair.CRYPTO_DEVICE] if args.offload == "lookaside" else []
+    make_configs = tunnel_pair.ike_configs(the_lab.directory) if args.ike else tunnel_pair.configs(the_lab.directory, args.offload)
+    for role, config, cpu in zip(("gw-a",) if args.peer else ("gw-a", "gw-b"), make_configs, (cpus[0], cpus[-1])):
+        if args.peer:
+            config = tunnel_pair.without_esn(config)
         gateway = lab.Gateway(the_lab, role, directory / "app" / "ipsec-gw", directory / "tools" / "gwctl" / "gwctl", config, ("lan", "wan"), cpus=[cpu],
                               inline_ipsec=driver, devices=devices)
         gateway.start()
         print(f"{role}: " + " ".join(str(w) for w in gateway.command()))
         pair.append(gateway)
-    return host_a, host_b, *pair
+    return host_a, host_b, pair, make_strongswan(the_lab, gw_b) if args.peer else None
+
+
+def make_strongswan(the_lab, ns):
+    """strongSwan as gateway B, configured for what the sample of gateway A says."""
+    ns.ip("address", "add", f"{tunnel_pair.GATEWAY_B[0]}/24", "dev", "lan")
+    ns.ip("address", "add", "198.51.100.2/24", "dev", "wan")
+    ns.run("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+    peer = strongswan.Peer(the_lab, "gw-b", tunnel_pair.strongswan_config())
+    peer.start()
+    print(f"gw-b: strongSwan, {peer.config}")
+    return peer
 
 
 def _address(with_length):
@@ -146,20 +164,38 @@ def tcp(client, server, address):
     return result["end"]["sum_received"]["bits_per_second"] / 1e6
 
 
-def demonstrate(the_lab, directory, offload):
+def bring_up(gateway):
+    """The connection of the sample, as an operator would."""
+    step(f"gwctl ike initiate {tunnel_pair.CONNECTION} (gateway A)")
+    done = gateway.ask("ike", "initiate", tunnel_pair.CONNECTION, check=False)
+    print((done.stdout or done.stderr).rstrip())
+    if done.returncode != 0:
+        raise Failed(f"IKE did not come up: {done.stderr.strip()}\n{gateway.log.read_text(errors='replace')}")
+
+
+def demonstrate(the_lab, directory, args):
     """Everything with traffic in it. Returns the last line and whether all of it is true."""
+    offload = args.offload
     step("two hosts, two gateways" + PICTURE)
-    host_a, host_b, gw_a, gw_b = make_lab(the_lab, directory, offload)
-    ends = {gateway.role: gateway.ns for gateway in (gw_a, gw_b)}
-    esp = [Capture(ns, ESP, the_lab.directory / f"esp-to-{role}.pcap") for role, ns in ends.items()]
-    plain = [Capture(ns, f"not ({ESP}) and not ({NOT_IP})", the_lab.directory / f"plaintext-to-{role}.pcap") for role, ns in ends.items()]
-    step(f"{PINGS} pings from host-a to host-b, IPv4 and IPv6")
+    host_a, host_b, gateways, _ = make_lab(the_lab, directory, args)
+    gw_a = gateways[0]
+    ends = {role: the_lab.namespaces[role] for role in ("gw-a", "gw-b")}
+    esp_filter = f"({ESP}) or ({ESP_IN_UDP})" if args.peer else ESP
+    other = f"({NOT_IP}) or ({IKE})" if args.ike else NOT_IP
+    esp = [Capture(ns, esp_filter, the_lab.directory / f"esp-to-{role}.pcap") for role, ns in ends.items()]
+    plain = [Capture(ns, f"not ({esp_filter}) and not ({other})", the_lab.directory / f"plaintext-to-{role}.pcap") for role, ns in ends.items()]
+    if args.ike:
+        bring_up(gw_a)
+    step(f"{PINGS} pings from host-a to host-b" + (", IPv4" if args.ike else ", IPv4 and IPv6"))     # of which the sample with IKE has none
     received, sent = ping(host_a, _address(tunnel_pair.HOST_B[0]))
-    received6, sent6 = ping(host_a, _address(tunnel_pair.HOST_B[1]))
+    received6, sent6 = (PINGS, PINGS) if args.ike else ping(host_a, _address(tunnel_pair.HOST_B[1]))
     step(f"TCP for {TCP_SECONDS} s")
     rate = tcp(host_a, host_b, _address(tunnel_pair.HOST_B[0]))
     print(f"{rate:.0f} Mbit/s")
     esp_packets, plain_packets = sum(c.count() for c in esp), sum(c.count() for c in plain)
+    if args.ike:
+        step("gwctl ike show (gateway A)")
+        print(gw_a.ask("ike", "show").stdout.rstrip())
     step("gwctl sa show (gateway A)")
     print(gw_a.ask("sa", "show").stdout.rstrip())
     step("gwctl drops (gateway A)")
@@ -167,18 +203,20 @@ def demonstrate(the_lab, directory, offload):
     line = (f"{received}/{sent} pings, {sent - received} lost, ESP packets {esp_packets}, "
             f"plaintext packets {plain_packets} on the wire, tcp {rate:.0f} Mbit/s")
     # Each ping is one ESP packet each way.
-    good = received == sent == PINGS and received6 == sent6 == PINGS and esp_packets >= 4 * PINGS and plain_packets == 0 and rate >= 1
+    good = received == sent == PINGS and received6 == sent6 == PINGS and esp_packets >= (2 if args.ike else 4) * PINGS and plain_packets == 0 and rate >= 1
     if offload:
-        kinds = {row["offload"] for gateway in (gw_a, gw_b) for row in gateway.json("sa", "show")}
+        kinds = {row["offload"] for gateway in gateways for row in gateway.json("sa", "show")}
         line += f", offload {' and '.join(sorted(kinds))}"
         good = good and kinds == {tunnel_pair.OFFLOADS[offload]}
+    if args.ike:
+        line += f", IKE with {'strongSwan' if args.peer else 'ipsec-gw'}"
     if received6 != PINGS:
         line += f"; IPv6 {received6}/{sent6} pings"
     if plain_packets:
         for capture in plain:
             print(f"--- in clear on the wire\n{lab.sh('tcpdump', '-n', '-c', '10', '-r', capture.path, check=False).stdout.rstrip()}")
     if not good:
-        for gateway in (gw_a, gw_b):
+        for gateway in gateways:
             print(f"--- {gateway.role}: drops\n{gateway.ask('drops', check=False).stdout}--- {gateway.role}: log\n"
                   + "\n".join(gateway.log.read_text(errors="replace").splitlines()[-20:]))
     return line, good
@@ -206,7 +244,7 @@ def run(args):
         try:
             step("build")
             directory = build(args.offload)
-            line, good = demonstrate(the_lab, directory, args.offload)
+            line, good = demonstrate(the_lab, directory, args)
             if args.keep and good:
                 the_lab.keep()
                 kept = True
@@ -227,8 +265,12 @@ def main():
     parser.add_argument("--keep", action="store_true", help="leave it running and say how to look around")
     parser.add_argument("--stop", action="store_true", help="take down what --keep left")
     parser.add_argument("--offload", choices=sorted(tunnel_pair.OFFLOADS), help="put the SAs into a model NIC on the unprotected side, or their ciphers into a crypto device (lookaside)")
+    parser.add_argument("--ike", action="store_true", help="SAs by IKE instead of keys in the files")
+    parser.add_argument("--peer", choices=["strongswan"], help="what gateway B is, with --ike (default: ipsec-gw)")
     parser.add_argument("--name", default="quickstart", help="of the lab, when several run side by side")
     args = parser.parse_args()
+    if args.peer and not args.ike or args.ike and args.offload:
+        parser.error("--peer goes with --ike, and --ike without --offload")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     if args.stop:

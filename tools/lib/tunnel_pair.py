@@ -12,6 +12,9 @@ GATEWAY_A, GATEWAY_B = ("10.1.0.1", "fd00:1::1"), ("10.2.0.1", "fd00:2::1")
 _KEYMAT = re.compile(r'keymat = "(0x)?([0-9a-f]+)"')
 _SOCKET = re.compile(r'control_socket = "[^"]*";')
 
+# Of the samples with IKE.
+CONNECTION = "to-sun"
+_SECRET = re.compile(r'(secret = )"([^"]*)"')
 
 # What --offload asks of each SA, and the word gwctl shows for what it should become: on the model port, or with a crypto device.
 OFFLOADS = {"full": "full-protocol", "crypto": "inline-crypto", "auto": "full-protocol", "lookaside": "look-aside"}
@@ -57,3 +60,62 @@ def configs(directory, offload=None):
         if offload:
             text = _offloaded(text, offload)
         yield text.replace("THE KEYS BELOW ARE PUBLIC.", "The keys below are this run's own.").replace(" Replace them on both gateways: openssl rand -hex 20; then chmod 600 this file.", "")
+
+
+_secrets = {}       # of this run, by the sample's public one
+
+
+def ike_configs(directory):
+    """The same for config/ike-psk.cfg and its peer, with a fresh secret."""
+    for site, name in zip("ab", ("ike-psk.cfg", "ike-psk-peer.cfg")):
+        text, count = _SECRET.subn(lambda m: f'{m[1]}"{_secrets.setdefault(m[2], "0x" + secrets.token_hex(32))}"',
+                                   (SAMPLES / name).read_text(encoding="utf-8"))
+        if count != 1 or "gateway = " in text:
+            raise ValueError(f"{name}: {count} secrets, expected 1, and no group gateway")
+        yield f"""gateway = {{
+    control_socket = "{directory}/gw-{site}.sock";
+    idle_sleep_us = 50;           # hosts, gateways and iperf3 share this machine's cores
+}};
+
+{text.replace("THE SECRET BELOW IS PUBLIC. Replace it on both gateways: openssl rand -base64 32; then chmod 600 this file.",
+              "The secret below is this run's own.")}"""
+
+
+def without_esn(text):
+    """A sample for a peer that has none."""
+    text, count = re.subn(r'(esp_proposals = "[^"]*)-esn"', r'\1"', text)
+    if count != 1:
+        raise ValueError(f"the sample has {count} ESP proposals with ESN, expected 1")
+    return text
+
+
+def strongswan_config():
+    """swanctl.conf for gateway B; after ike_configs()."""
+    return f"""connections {{
+  to-moon {{
+    version = 2
+    mobike = no
+    local_addrs = 198.51.100.2
+    remote_addrs = 198.51.100.1
+    proposals = aes128-sha256-x25519
+    local {{ auth = psk
+      id = sun.example.org }}
+    remote {{ auth = psk
+      id = moon.example.org }}
+    children {{
+      net {{
+        local_ts = 10.2.0.0/24
+        remote_ts = 10.1.0.0/24
+        esp_proposals = aes128gcm128-x25519
+      }}
+    }}
+  }}
+}}
+secrets {{
+  ike-1 {{
+    id-moon = moon.example.org
+    id-sun = sun.example.org
+    secret = {next(iter(_secrets.values()))}
+  }}
+}}
+"""
