@@ -98,10 +98,12 @@ void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexce
 void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*> packets) noexcept
 {
     const bool transport = sa.is(sa::kSaTransport);
+    const bool by_port = sa.kind == sa::OffloadKind::kInlineCrypto || sa.kind == sa::OffloadKind::kFullProtocol;
     Route route = route_to(context, sa.remote);
     for (rte_mbuf* m : packets) {
         info(m).origin = Origin::kSealed;
-        info(m).tag = sa.tag().value();
+        if (by_port)
+            info(m).tag = sa.tag().value();
         if (transport)
             route = route_to(context, info(m).flow);
         send(context, m, route);

@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <rte_mbuf.h>
@@ -27,26 +28,28 @@ enum class Origin : uint8_t {
 
 enum class Fragment : uint8_t { kWhole, kFirst, kLater };
 
+/// What nearly all packets need comes first, in one cache line: the private area starts on one.
 struct alignas(8) PacketInfo {
     sa::FlowKey flow;  // of the packet as it starts now (outer before open, inner after)
+    uint32_t spi;      // of an ESP packet; all that the hand-over ring carries of its SA; 0: the port's tag does
+    uint16_t in_port;
+    uint16_t transport_offset;  // where ESP goes in, in transport mode (RFC 4303 section 3.1.1); the payload's offset
+                                // is the mbuf's l3_len
+    bool encapsulated;          // arrived in UDP
+    Origin origin;
+    Fragment fragment;
+    bool source_routed;  // IPv6 routing header with segments left
+    uint16_t out_port;
+    net::Family next_hop_family;
+    Punt punt;
     union {
         sa::InboundSa* inbound;  // after SAD look-up, for the rest of the turn
         uint8_t next_hop[16];    // Punt::kResolve
     };
-    uint32_t spi;  // of an ESP packet; all that the hand-over ring carries of its SA; 0: the port's tag does
     uint64_t tag;  // sa::SaTag: inbound, of a packet the port has opened; outbound, of one the port shall seal
-    uint16_t in_port;
-    uint16_t out_port;
-    net::Family next_hop_family;
-    Punt punt;
-    bool encapsulated;  // arrived in UDP
-    Origin origin;
-    uint16_t transport_offset;  // where ESP goes in, in transport mode (RFC 4303 section 3.1.1); the payload's offset
-                                // is the mbuf's l3_len
-    Fragment fragment;
-    bool source_routed;  // IPv6 routing header with segments left
 };
 static_assert(sizeof(PacketInfo) <= 88);
+static_assert(offsetof(PacketInfo, inbound) + sizeof(void*) == 64 && sizeof(rte_mbuf) % 64 == 0);
 
 inline constexpr uint16_t kPacketInfoBytes = 128;  // private area of every mbuf pool
 static_assert(sizeof(PacketInfo) <= kPacketInfoBytes);
