@@ -5,7 +5,7 @@
 #include <bit>
 #include <cassert>
 #include <cstdint>
-#include <new>
+#include <type_traits>
 #include <utility>
 
 #include <rte_common.h>
@@ -73,6 +73,14 @@ class PointerTable {
         if ((live_ + erased_ + 1) * 2 <= capacity())
             return true;
         return rebuild(std::bit_ceil((live_ + 1) * 3));
+    }
+
+    /// Makes room for that many at once, so that no later change has to copy the table while it grows. False: no
+    /// memory, nothing changed; the table will grow as objects come.
+    [[nodiscard]] bool reserve_for(uint64_t objects)
+    {
+        const uint64_t entries = std::bit_ceil(objects * 3);
+        return entries <= capacity() || rebuild(entries);
     }
 
     /// Publishes `object`, which is not in the table, after a successful reserve(). False: its address does not fit 48
@@ -194,9 +202,9 @@ class PointerTable {
         void* memory = allocate_sa_memory("pointer_table", count * sizeof(Entry), -1);
         if (memory == nullptr)
             return false;
+        // The memory comes zeroed, which is what empty entries are: those nobody uses never become resident.
+        static_assert(kEmpty == 0 && sizeof(Entry) == sizeof(uint64_t) && std::is_trivially_destructible_v<Entry>);
         const Index next(memory, count);
-        for (uint64_t i = 0; i < count; i++)
-            new (&next.at(i)) Entry(kEmpty);
         for_each([next](const Object& object) {
             const uint64_t hash = Traits::hash(object);
             uint64_t i = next.home(hash);

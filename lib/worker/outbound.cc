@@ -12,6 +12,9 @@ namespace {
 
 constexpr uint32_t kIpv6MinimumMtu = 1280;  // RFC 8200 section 5
 
+/// The most that sealing adds without TFC padding: outer header and UDP, ESP header, IV, padding and trailer, ICV.
+constexpr uint32_t kMostSealedBytes = sa::kMaxOuterBytes + 8 + 16 + 15 + 2 + 32;
+
 /// The upper bound of what an SA's packets may be on their way; without a route there is none yet.
 uint32_t path_mtu(const Route& route) noexcept
 {
@@ -83,13 +86,15 @@ void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexce
         }
         m->l3_len = info(m).transport_offset & 0x1ff;
     }
-    const uint32_t bytes = bytes_sealed(sa, m);
-    // What fits every port needs no route to be told so.
-    if (bytes > context.smallest_mtu) [[unlikely]] {
-        const uint32_t mtu = path_mtu(route_to(context, sa.remote));
-        if (bytes > mtu) {
-            shrink_or_reject(context, m, sa, mtu);
-            return;
+    // What fits every port needs no route to be told so, and what fits by far needs no exact length.
+    if (sa.tfc_pad_to != 0 || m->pkt_len + kMostSealedBytes > context.smallest_mtu) {
+        const uint32_t bytes = bytes_sealed(sa, m);
+        if (bytes > context.smallest_mtu) [[unlikely]] {
+            const uint32_t mtu = path_mtu(route_to(context, sa.remote));
+            if (bytes > mtu) {
+                shrink_or_reject(context, m, sa, mtu);
+                return;
+            }
         }
     }
     enqueue(context, m, sa);

@@ -122,6 +122,15 @@ TEST_F(SadTest, FullSaysSo)
     EXPECT_TRUE(sad_->publish(inbound(5000)));
 }
 
+TEST_F(SadTest, FillsWithoutGrowing)
+{
+    for (uint32_t spi = 1; spi <= 1000; spi++)
+        ASSERT_TRUE(sad_->publish(inbound(spi * 0x10001)));
+    EXPECT_EQ(reclaimer_.pending(), 0u) << "an index that grows retires the one before";
+    for (uint32_t spi = 1; spi <= 1000; spi++)
+        EXPECT_NE(sad_->find(spi * 0x10001), nullptr);
+}
+
 TEST_F(SadTest, OutboundSasKeepTheirSlots)
 {
     const auto first = sad_->adopt(outbound(1));
