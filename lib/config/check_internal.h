@@ -17,6 +17,11 @@ void check_network(Reader& reader, Document& document);
 void check_sas(Reader& reader, Document& document);
 /// Policies: each by itself, then against the SAs and the routes.
 void check_policies(Reader& reader, Document& document);
+/// Connections with their children, secrets, authorities: each by itself, then against the ports. Joins children to their connections.
+void check_connections(Reader& reader, Document& document);
+
+/// Bytes that go up or down in equal steps, as in samples and tests: 00 01 02 ..., or all the same.
+bool is_pattern(std::span<const uint8_t> key);
 
 /// Adds each error of a model's validate() where its setting is, unless that setting was reported before or `is_moot`
 /// says that it follows from one that was.

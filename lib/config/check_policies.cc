@@ -198,7 +198,7 @@ void check_policies(Reader& reader, Document& document)
     }
     check_shadowed(reader, document);
     check_unused_sas(reader, document);
-    if (document.policies.empty() && !document.root.is_bad("policies"))
+    if (document.policies.empty() && document.connections.empty() && !document.root.is_bad("policies"))
         reader.warning(document.root, "policies", "there is no policy: every packet is discarded",
                        "add one with action protect, bypass or discard");
 }

@@ -68,15 +68,6 @@ void check_keymat_there(Reader& reader, ParsedSa& sa)
     origin.bad.insert("keymat");
 }
 
-/// Bytes that go up or down in equal steps, as in samples and tests: 00 01 02 ..., or all the same.
-bool is_pattern(std::span<const uint8_t> key)
-{
-    for (size_t i = 2; i < key.size(); i++)
-        if (static_cast<uint8_t>(key[i] - key[i - 1]) != static_cast<uint8_t>(key[1] - key[0]))
-            return false;
-    return key.size() > 2;
-}
-
 void check_keymat_pattern(Reader& reader, const ParsedSa& sa)
 {
     if (sa.value.sa.keymat.size() == sa.value.sa.suite.layout().keymat_bytes() && is_pattern(sa.value.sa.keymat.view()))
@@ -222,6 +213,14 @@ void check_capacity(Reader& reader, const Document& document)
 }
 
 }  // namespace
+
+bool is_pattern(std::span<const uint8_t> key)
+{
+    for (size_t i = 2; i < key.size(); i++)
+        if (static_cast<uint8_t>(key[i] - key[i - 1]) != static_cast<uint8_t>(key[1] - key[0]))
+            return false;
+    return key.size() > 2;
+}
 
 void check_sas(Reader& reader, Document& document)
 {

@@ -60,6 +60,18 @@ model::Gateway assemble(Document&& document)
         gateway.sas.push_back(std::move(sa.value.sa));
     for (auto& policy : document.policies)
         gateway.policies.push_back(std::move(policy.value));
+    for (auto& connection : document.connections)
+        gateway.connections.push_back(std::move(connection.value.connection));
+    for (auto& [draft, origin] : document.secrets) {
+        if (draft.type == SecretDraft::Type::kPrivate)
+            gateway.private_keys.push_back({std::move(draft.file), std::move(draft.secret)});
+        else
+            gateway.secrets.push_back(
+                {draft.type == SecretDraft::Type::kPpk ? model::SecretType::kPpk : model::SecretType::kIke,
+                 std::move(draft.ids), std::move(draft.secret)});
+    }
+    for (auto& authority : document.authorities)
+        gateway.authorities.push_back(std::move(authority.value));
     return gateway;
 }
 
@@ -75,6 +87,7 @@ Loaded load(const Source& source)
         check_network(reader, document);
         check_sas(reader, document);
         check_policies(reader, document);
+        check_connections(reader, document);
         warn_of_open_files(reader);
     }
     Loaded loaded;

@@ -65,6 +65,25 @@ struct SaDraft {
     bool has_engine = false;
 };
 
+struct ChildDraft {
+    model::ChildConfig child;
+};
+
+/// A connection, whose children have lines of their own.
+struct ConnectionDraft {
+    model::IkeConnection connection;
+    std::vector<Parsed<ChildDraft>> children;
+};
+
+/// What stands in `secrets`: a shared secret or a private key.
+struct SecretDraft {
+    enum class Type : uint8_t { kIke, kPpk, kPrivate };
+    Type type = Type::kIke;
+    std::vector<model::Identity> ids;
+    base::SecretBytes secret;
+    std::string file;
+};
+
 /// The whole file before its parts are compared.
 struct Document {
     model::Settings settings;
@@ -74,6 +93,9 @@ struct Document {
     std::vector<Parsed<model::Neighbour>> neighbours;
     std::vector<Parsed<SaDraft>> sas;
     std::vector<Parsed<model::Policy>> policies;
+    std::vector<Parsed<ConnectionDraft>> connections;
+    std::vector<Parsed<SecretDraft>> secrets;
+    std::vector<Parsed<model::Authority>> authorities;
 };
 
 std::span<const Field<Document>> document_fields();
@@ -85,5 +107,11 @@ std::span<const Field<SaDraft>> sa_fields();
 std::span<const Field<model::UdpEncapsulation>> udp_fields();
 std::span<const Field<model::Lifetime>> lifetime_fields();
 std::span<const Field<model::Policy>> policy_fields();
+std::span<const Field<ConnectionDraft>> connection_fields();
+std::span<const Field<model::LocalAuth>> local_auth_fields();
+std::span<const Field<model::RemoteAuth>> remote_auth_fields();
+std::span<const Field<ChildDraft>> child_fields();
+std::span<const Field<SecretDraft>> secret_fields();
+std::span<const Field<model::Authority>> authority_fields();
 
 }  // namespace ipsecgw::config

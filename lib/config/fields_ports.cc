@@ -221,6 +221,21 @@ constexpr Field<Document> kDocumentFields[] = {
      [](Reader& reader, Document& document, const libconfig::Setting& list, Origin&) {
          reader.read_groups(list, policy_fields(), document.policies);
      }},
+    {{"connections", Kind::kGroups, false, "none", "see connections"},
+     nullptr,
+     [](Reader& reader, Document& document, const libconfig::Setting& list, Origin&) {
+         reader.read_groups(list, connection_fields(), document.connections);
+     }},
+    {{"secrets", Kind::kGroups, false, "none", "see secrets"},
+     nullptr,
+     [](Reader& reader, Document& document, const libconfig::Setting& list, Origin&) {
+         reader.read_groups(list, secret_fields(), document.secrets);
+     }},
+    {{"authorities", Kind::kGroups, false, "none", "see authorities"},
+     nullptr,
+     [](Reader& reader, Document& document, const libconfig::Setting& list, Origin&) {
+         reader.read_groups(list, authority_fields(), document.authorities);
+     }},
 };
 
 }  // namespace

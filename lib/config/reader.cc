@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cctype>
+#include <span>
+#include <utility>
 
 #include "base/text.h"
 #include "config/reader_internal.h"
@@ -44,6 +46,35 @@ constexpr Synonym kSynonyms[] = {
     {"security_associations", "the setting is sas"},
 };
 
+/// The same under `connections`, which has swanctl.conf's own names: what else swanctl.conf has there.
+constexpr Synonym kConnectionSynonyms[] = {
+    {"aggressive", "IKEv2 has no aggressive mode: remove it"},
+    {"pull", "there is no mode config: remove it"},
+    {"vips", "virtual addresses are not implemented: name addresses in local_ts and remote_ts"},
+    {"pools", "virtual addresses are not implemented: name addresses in local_ts and remote_ts"},
+    {"dpd_timeout", "it is IKEv1's: IKEv2 gives up when retransmission does"},
+    {"ah_proposals", "AH is not implemented: take esp_proposals"},
+    {"eap_id", "EAP is not implemented: auth is psk or pubkey"},
+    {"xauth_id", "XAuth is IKEv1's: auth is psk or pubkey"},
+    {"aaa_id", "EAP is not implemented: auth is psk or pubkey"},
+    {"groups", "attribute certificates are not implemented"},
+    {"cert_policy", "certificate policies are not checked: name the CAs with cacerts"},
+    {"pubkeys", "bare public keys are not implemented: pin a self-signed certificate with certs"},
+    {"ca_id", "name the CA's certificate with cacerts"},
+    {"updown", "no scripts are run: the gateway makes its own policies"},
+    {"hostaccess", "it has no meaning here: remove it"},
+    {"ipcomp", "IPComp is not implemented: remove it"},
+    {"mark_in", "packets have no marks here: remove it"},
+    {"mark_out", "packets have no marks here: remove it"},
+    {"if_id_in", "there are no XFRM interfaces here: remove it"},
+    {"if_id_out", "there are no XFRM interfaces here: remove it"},
+    {"reqid", "it has no meaning here: remove it"},
+    {"proposal", "the setting is proposals in a connection, esp_proposals in a child"},
+    {"local", "write local_addrs for addresses; local is the group that says who we are"},
+    {"psk", "it stands in secrets: { type = \"ike\"; secret = \"...\"; }"},
+    {"secret", "it stands in secrets: { type = \"ike\"; secret = \"...\"; }"},
+};
+
 const char* type_name(const libconfig::Setting& setting)
 {
     switch (setting.getType()) {
@@ -79,6 +110,8 @@ const char* wanted(Kind kind)
             return "a string or a list of strings";
         case Kind::kNumber:
             return "a whole number";
+        case Kind::kTime:
+            return "seconds, or a string like \"4h\"";
         case Kind::kFlag:
             return "true or false";
         case Kind::kGroup:
@@ -97,9 +130,28 @@ const char* type_hint(Kind kind, const libconfig::Setting& setting)
         return "write it like { name = \"value\"; }";
     if (kind == Kind::kGroups)
         return "write it like ( { ... }, { ... } )";
-    if (setting.isScalar() && kind != Kind::kNumber && kind != Kind::kFlag && kind != Kind::kFlagOrGroup)
+    if (setting.isScalar() && kind != Kind::kNumber && kind != Kind::kTime && kind != Kind::kFlag && kind != Kind::kFlagOrGroup)
         return "put it in quotes";
     return "";
+}
+
+/// "90", "90s", "10m", "4h", "1d" as seconds.
+std::optional<uint64_t> parse_time(std::string_view text)
+{
+    text = base::trim(text);
+    uint64_t unit = 1;
+    static constexpr std::pair<char, uint64_t> kUnits[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}};
+    for (const auto& [letter, seconds] : kUnits) {
+        if (text.ends_with(letter)) {
+            unit = seconds;
+            text = base::trim(text.substr(0, text.size() - 1));
+            break;
+        }
+    }
+    const auto number = base::parse_unsigned(text);
+    if (!number || *number > UINT32_MAX)
+        return number && unit == 1 ? number : std::nullopt;
+    return *number * unit;
 }
 
 bool is_hex(char c)
@@ -127,6 +179,19 @@ size_t hex_run(const std::string& text, size_t at, size_t& digits)
     return end;
 }
 
+/// The length of what looks like a secret in swanctl's base64 spelling ("0s..."); 0: nothing does.
+size_t secret_run(const std::string& text, size_t at)
+{
+    static constexpr size_t kMaxBase64Shown = 12;
+    if (text.compare(at, 2, "0s") != 0 || (at != 0 && std::isalnum(static_cast<unsigned char>(text[at - 1])) != 0))
+        return 0;
+    size_t end = at + 2;
+    while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '+' ||
+                                 text[end] == '/' || text[end] == '='))
+        end++;
+    return end - at - 2 > kMaxBase64Shown ? end - at : 0;
+}
+
 }  // namespace
 
 std::string redact(std::string text)
@@ -136,6 +201,11 @@ std::string redact(std::string text)
     static constexpr size_t kMaxShown = 20;
     std::string out;
     for (size_t at = 0; at < text.size();) {
+        if (const size_t secret = secret_run(text, at); secret != 0) {
+            out += "(secret not shown)";
+            at += secret;
+            continue;
+        }
         size_t digits = 0;
         const size_t end = is_hex(text[at]) ? hex_run(text, at, digits) : at;
         size_t longest = 0;
@@ -227,7 +297,10 @@ void Reader::unknown(const Setting& setting, const std::vector<Spec>& specs)
     std::string hint = "there are " + base::join(names);
     if (const auto near = base::nearest(written, names))
         hint = "did you mean " + *near + "?";
-    for (const auto& synonym : kSynonyms)
+    const std::string path = setting.getPath();
+    const std::span<const Synonym> synonyms =
+        path.starts_with("connections") ? std::span<const Synonym>(kConnectionSynonyms) : kSynonyms;
+    for (const auto& synonym : synonyms)
         if (synonym.written == written)
             hint = synonym.hint;
     error(setting.getSourceLine(), setting.getPath(), "no such setting", hint);
@@ -267,6 +340,7 @@ std::optional<Value> Reader::scalar(const Setting& setting, const Spec& spec)
         case Kind::kSecret:
             return text_value(setting, spec);
         case Kind::kNumber:
+        case Kind::kTime:
             return number_value(setting, spec);
         case Kind::kFlag:
         case Kind::kFlagOrGroup:
@@ -310,10 +384,14 @@ std::optional<Value> Reader::number_value(const Setting& setting, const Spec& sp
         negative = number < 0;
         value.number = static_cast<uint64_t>(number);
     } else if (setting.getType() == Setting::TypeString) {
-        const auto number = base::parse_unsigned(base::trim(setting.c_str()));
+        const auto number =
+            spec.kind == Kind::kTime ? parse_time(setting.c_str()) : base::parse_unsigned(base::trim(setting.c_str()));
         if (!number) {
             error(setting.getSourceLine(), setting.getPath(),
-                  "\"" + std::string(setting.c_str()) + "\" is no whole number", "it is " + spec.range_text());
+                  "\"" + std::string(setting.c_str()) + "\" is no " +
+                      (spec.kind == Kind::kTime ? "time" : "whole number"),
+                  spec.kind == Kind::kTime ? "write seconds, or a unit after them: 90s, 10m, 4h, 1d"
+                                           : "it is " + spec.range_text());
             return std::nullopt;
         }
         value.number = *number;
@@ -326,6 +404,17 @@ std::optional<Value> Reader::number_value(const Setting& setting, const Spec& sp
         negative ? std::to_string(static_cast<int64_t>(value.number)) : std::to_string(value.number);
     error(setting.getSourceLine(), setting.getPath(), shown + " is out of range", "it is " + spec.range_text());
     return std::nullopt;
+}
+
+base::Result<std::string> Reader::readable_file(unsigned line, std::string_view name) const
+{
+    static constexpr size_t kMaxBytes = 1 << 20;
+    const std::string path = beside(source_.files()[source_.place(line).file].name, std::string(name));
+    const FileContent content = read_file(path, kMaxBytes);
+    if (!content.error.empty())
+        return base::Error{base::ErrorCode::kNotFound, "\"" + path + "\" " + content.error,
+                           "the name is relative to the folder of this file"};
+    return path;
 }
 
 std::optional<Value> Reader::flag_value(const Setting& setting, const Spec& spec)

@@ -45,6 +45,10 @@ class Reader {
     /// About a file as a whole, an index of Source::files().
     void file_warning(size_t file, const std::string& what, const std::string& hint);
 
+    /// The path of a file that a setting on `line` names: relative to the folder of the file with that line. kNotFound with the reason when
+    /// it cannot be read.
+    [[nodiscard]] base::Result<std::string> readable_file(unsigned line, std::string_view name) const;
+
     [[nodiscard]] const Source& source() const noexcept { return source_; }
     /// "file:line" of a line of the expanded text.
     [[nodiscard]] std::string place_text(unsigned line) const;

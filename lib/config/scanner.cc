@@ -26,10 +26,12 @@ bool is_name(char c)
     return is_name_start(c) || is_digit(c) || c == '-' || c == '_';
 }
 
-/// Settings whose strings are kept from libconfig. Misspellings of keymat are among them.
+/// Settings whose strings are kept from libconfig. Misspellings of keymat and secret are among them.
 bool is_key_name(std::string_view name)
 {
-    return name.starts_with("key") && name != "keymat_file";
+    if (name == "keymat_file" || name == "keyingtries")
+        return false;
+    return name.starts_with("key") || name.starts_with("secr") || name.starts_with("passphrase") || name == "psk";
 }
 
 /// The closing quote of the string that opens at text[0], or npos when its line ends first.

@@ -33,6 +33,8 @@ std::string Spec::type_text() const
             return "string or list";
         case Kind::kNumber:
             return "number";
+        case Kind::kTime:
+            return "time";
         case Kind::kFlag:
             return "boolean";
         case Kind::kWord:
@@ -51,7 +53,7 @@ std::string Spec::range_text() const
 {
     if (kind == Kind::kWord)
         return base::join(words());
-    if (kind == Kind::kNumber && range.empty())
+    if ((kind == Kind::kNumber || kind == Kind::kTime) && range.empty())
         return std::to_string(min) + " to " + std::to_string(max);
     return std::string(range);
 }
@@ -68,6 +70,12 @@ std::vector<SchemaRow> schema()
     append(rows, "sas.udp_encap", udp_fields());
     append(rows, "sas.lifetime", lifetime_fields());
     append(rows, "policies", policy_fields());
+    append(rows, "connections", connection_fields());
+    append(rows, "connections.local", local_auth_fields());
+    append(rows, "connections.remote", remote_auth_fields());
+    append(rows, "connections.children", child_fields());
+    append(rows, "secrets", secret_fields());
+    append(rows, "authorities", authority_fields());
     return rows;
 }
 

@@ -13,6 +13,7 @@ enum class Kind : uint8_t {
     kTexts,        // a string, or a list of strings
     kSecret,       // a string that is never shown
     kNumber,       // an integer, or a string with one
+    kTime,         // seconds as kNumber, or a string with a unit: "90s", "10m", "4h", "1d"
     kFlag,         // true or false; "yes" and "no" as in swanctl.conf
     kWord,         // one of a few strings
     kGroup,        // { ... }

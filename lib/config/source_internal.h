@@ -55,9 +55,8 @@ struct SourceError {
 /// The expanded text that libconfig parses. Three things it does to the text, none of which moves a line's content to
 /// another file's line:
 /// - comments go, and files named by @include come in, relative to the folder of the file that names them;
-/// - strings assigned to a setting whose name begins with "key" (but keymat_file) are replaced by a reference to
-/// `secret()`, so that libconfig,
-///   whose copies nobody can wipe, never holds a key;
+/// - strings assigned to a setting whose name begins with "key" or "secr" (but keymat_file and keyingtries) are replaced by
+///   a reference to `secret()`, so that libconfig, whose copies nobody can wipe, never holds a key;
 /// - integers beyond 32 bits get libconfig's suffix L, because it truncates them silently; those beyond 64 bits become
 /// kOversized.
 class Source {

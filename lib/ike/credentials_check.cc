@@ -73,16 +73,15 @@ void check_secret(const Credentials& credentials, const model::IkeConnection& co
 {
     const auto& remote = connection.remote.id;
     const auto address = connection.remote_address();
-    const bool known = !remote.is_any() || address.has_value();
+    const bool known = remote.is_any() ? address.has_value() : !remote.is_pattern();  // of a pattern any will do
     const bool found =
         known ? credentials.find_psk(connection.local.id, remote, address.value_or(net::IpAddress())) != nullptr
               : credentials.store().secrets.has(model::SecretType::kIke);
     if (!found)
         add(findings,
-            base::format("secrets: there is no pre-shared key for %s", known && !remote.is_any()
-                                                                           ? remote.to_string().c_str()
-                                                                       : known ? address->to_string().c_str()
-                                                                               : "any peer"),
+            base::format("secrets: there is no pre-shared key for %s", !remote.is_any() ? remote.to_string().c_str()
+                                                                       : known          ? address->to_string().c_str()
+                                                                                        : "any peer"),
             "a secret of type ike whose ids are the peer's identity, or both ends'");
 }
 

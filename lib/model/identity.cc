@@ -173,8 +173,8 @@ bool same(const Identity& pattern, const Identity& candidate, Wildcards wildcard
     return pattern.data == candidate.data;
 }
 
-/// Whether `text` read without a prefix is `identity` again. A distinguished name may come back with other string types:
-/// certificates have UTF8String where we write PrintableString, and they are the same name.
+/// Whether `text` read without a prefix is `identity` again. A distinguished name may come back with other string
+/// types: certificates have UTF8String where we write PrintableString, and they are the same name.
 bool reads_back(const Identity& identity, const std::string& text)
 {
     const auto again = Identity::parse(text);
@@ -241,6 +241,14 @@ std::string Identity::to_string() const
             break;
     }
     return with_prefix(type, "#" + hex_of(data));
+}
+
+bool Identity::is_pattern() const
+{
+    if (type == IdentityType::kDistinguishedName)
+        return to_string().find("=*") != std::string::npos;
+    const bool is_name = type == IdentityType::kFqdn || type == IdentityType::kRfc822Address;
+    return is_any() || (is_name && std::find(data.begin(), data.end(), '*') != data.end());
 }
 
 bool Identity::matches(const Identity& candidate) const

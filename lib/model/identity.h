@@ -42,6 +42,8 @@ struct Identity {
     [[nodiscard]] std::string to_string() const;
 
     [[nodiscard]] bool is_any() const noexcept { return type == IdentityType::kAny; }
+    /// Stands for several: kAny, or with a "*".
+    [[nodiscard]] bool is_pattern() const;
     /// `this`, as a pattern, covers `candidate`. Domain names, e-mail domains and DN values compare without regard to case (RFC 5280
     /// sections 7.1 to 7.5); DN attributes in the same order, whatever string type they are encoded in.
     [[nodiscard]] bool matches(const Identity& candidate) const;

@@ -45,14 +45,6 @@ void check_addresses(const std::string& field, const std::vector<net::Prefix>& p
     }
 }
 
-bool is_pattern(const Identity& id)
-{
-    if (id.type == IdentityType::kDistinguishedName)
-        return id.to_string().find("=*") != std::string::npos;
-    return (id.type == IdentityType::kFqdn || id.type == IdentityType::kRfc822Address) &&
-           std::find(id.data.begin(), id.data.end(), '*') != id.data.end();
-}
-
 void check_auth(const IkeConnection& c, Findings& findings)
 {
     const bool local_psk = c.local.auth.method == AuthMethod::kPsk;
@@ -62,7 +54,7 @@ void check_auth(const IkeConnection& c, Findings& findings)
     if (!local_psk && c.local.certs.empty())
         findings.add("local.certs", "auth is " + c.local.auth.to_string() + " and no certificate is named",
                      "name the file with ours; its key goes into secrets as type private");
-    if (is_pattern(c.local.id))
+    if (!c.local.id.is_any() && c.local.id.is_pattern())
         findings.add("local.id", "it is a pattern, and we are somebody", "write one identity");
     if (remote_psk && !c.remote.certs.empty())
         findings.add("remote.certs", "auth is psk, which has no certificates", "remove them, or use auth pubkey");
@@ -72,7 +64,7 @@ void check_auth(const IkeConnection& c, Findings& findings)
         findings.add("remote.revocation", "auth is psk, which has no certificates", "remove it");
     if (c.ppk_required && !c.ppk_id)
         findings.add("ppk_required", "no PPK is named", "set ppk_id, and put the PPK into secrets as type ppk");
-    if (c.ppk_id && (c.ppk_id->is_any() || is_pattern(*c.ppk_id)))
+    if (c.ppk_id && c.ppk_id->is_pattern())
         findings.add("ppk_id", "it is a pattern", "write the id of one PPK");
 }
 

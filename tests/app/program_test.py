@@ -249,6 +249,13 @@ class Checks(Program):
     def test_dpdks_words_are_not_looked_at(self):
         self.assertEqual(self.run_program("-l", "900", "--", "--check", "--config", self.config())[0], 0)
 
+    def test_every_sample_passes_the_check(self):
+        samples = sorted((pathlib.Path(__file__).resolve().parents[2] / "config").glob("*.cfg"))
+        self.assertGreater(len(samples), 10)
+        for sample in samples:
+            status, out, _ = self.run_program("--check", "--config", sample)
+            self.assertEqual((status, out.startswith(f"{sample}: ok: ")), (0, True), sample.name)
+
     def test_all_errors_in_one_run_and_no_key(self):
         path = self.config(proposal="aes256gcm16", sa="b-out")
         for words in (["--check", "--config", path], [*self.eal(), "--", "--config", path]):

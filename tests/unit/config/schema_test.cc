@@ -20,8 +20,10 @@ std::map<std::string, Documented> read_reference()
     std::string section;
     bool inside = false;
     for (std::string line; std::getline(text, line);) {
-        if (line.starts_with("## "))
+        if (line.starts_with("## ")) {
             inside = line == "## Reference";
+            section.clear();
+        }
         if (line.starts_with("### "))
             section = line.substr(4) + ".";
         if (!inside || !line.starts_with("| `"))

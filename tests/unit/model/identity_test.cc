@@ -106,6 +106,14 @@ TEST(Identity, PatternsCoverWhatTheySay)
     EXPECT_TRUE(id("C=CH, O=Example  Inc").matches(id("C=ch, O=EXAMPLE Inc")));
 }
 
+TEST(Identity, KnowsPatterns)
+{
+    for (const char* text : {"%any", "*.example.org", "*@example.org", "C=CH, CN=*"})
+        EXPECT_TRUE(id(text).is_pattern()) << text;
+    for (const char* text : {"moon", "c@example.org", "C=CH, CN=a*", "192.0.2.1", "keyid:*"})
+        EXPECT_FALSE(id(text).is_pattern()) << text;
+}
+
 TEST(Identity, TheSameIdentityIsNoPattern)
 {
     EXPECT_TRUE(id("Moon.example.org").equals(id("moon.example.org")));
