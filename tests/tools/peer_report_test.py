@@ -48,6 +48,31 @@ class Figures(unittest.TestCase):
         self.assertNotIn(("25000 SA replacements a second", "out imix"), peer_report.figures([], e2e))
 
 
+class Tables(unittest.TestCase):
+    RESULT = {"machine": {"cpu": "A CPU", "cores": 4, "tsc_hz": 2.6e9}, "build": {"dpdk": "DPDK 22.11", "compiler": "12.2", "commit": "abc"}, "load": 0.5,
+              "rounds": 9, "huge_pages": False, "e2e": [row(), row(kind="full-protocol")],
+              "peers": [peer_report.summarize(CASE, [50] * 3, [150] * 3, {"fast": [300] * 3})]}
+
+    def test_headline_has_the_ratio_and_its_conditions(self):
+        text = peer_report.headline(self.RESULT)
+        self.assertIn("| outbound | 2.00 |", text)
+        self.assertIn("A CPU, one of 4 cores, load 0.5", text)
+
+    def test_every_row_has_as_many_cells_as_its_head(self):
+        blocks = [b for b in peer_report.markdown(self.RESULT).split("\n\n") if b.startswith("|")]
+        self.assertEqual(len(blocks), 2)
+        for block in blocks:
+            self.assertEqual(len({line.count("|") for line in block.splitlines()}), 1, block)
+
+    def test_update_replaces_what_stands_between_the_marks(self):
+        text = f"before\n{peer_report.BEGIN}\nold\n{peer_report.END}\nafter\n"
+        once = peer_report.updated(text, "new")
+        self.assertEqual(once, f"before\n{peer_report.BEGIN}\n\nnew\n\n{peer_report.END}\nafter\n")
+        self.assertEqual(peer_report.updated(once, "new"), once)
+        with self.assertRaises(ValueError):
+            peer_report.updated("no marks", "new")
+
+
 class Check(unittest.TestCase):
     GOOD = {(kind, case): bound for kind, case, _, bound in peer_report.TARGETS}
 

@@ -132,6 +132,7 @@ def parse(argv):
     parser.add_argument("--build", type=pathlib.Path, help="build folder with ipsec-gw and bench_e2e (default: build/gcc, built here)")
     parser.add_argument("--json", type=pathlib.Path, help="write everything to this file")
     parser.add_argument("--markdown", action="store_true", help="end with the tables of bench/README.md")
+    parser.add_argument("--update", action="store_true", help="write the tables into README.md and bench/README.md")
     parser.add_argument("--from-json", type=pathlib.Path, help="measure nothing: say it again from this file")
     args = parser.parse_args(argv)
     args.suite = args.suite or (["aes128gcm16"] if args.quick else list(peer_traffic.SUITES))
@@ -175,6 +176,10 @@ def main(argv):
         args.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if args.markdown:
         print("\n" + peer_report.markdown(result))
+    if args.update:
+        for name, tables in (("README.md", peer_report.headline(result)), ("bench/README.md", peer_report.markdown(result))):
+            path = ROOT / name
+            path.write_text(peer_report.updated(path.read_text(encoding="utf-8"), tables), encoding="utf-8")
     if not args.check:
         return 0
     lines, good = peer_report.check(peer_report.figures(result["peers"], result["e2e"]))

@@ -115,3 +115,29 @@ def markdown(result):
                    f"{r['cycles_per_packet']['best']:.0f} | {r['own_cycles_per_packet']['best']:.0f} | " +
                    ("- | - | " if inline else f"{r['cipher_cycles_per_packet']['best']:.0f} | {r['cipher_share']:.0%} | ") + f"{r['mpps']:.2f} |")
     return "\n".join(out)
+
+
+def headline(result):
+    """The README's table: AES-128-GCM, ratio by direction and size."""
+    ratios = {r["case"]: r["ratio"] for r in result["peers"] if r["suite"] == PEER_SUITE}
+    sizes = [size for size in ("60", "imix", "1420") if any(f"{d} {size}" in ratios for d in ("out", "in"))]
+    out = [f"| cycles of ipsec-secgw over ipsec-gw, {PEER_SUITE}, frames of | " + " | ".join("IMIX" if s == "imix" else f"{s} bytes" for s in sizes) + " |",
+           "|---|" + "---|" * len(sizes)]
+    for direction, word in (("out", "outbound"), ("in", "inbound")):
+        out.append(f"| {word} | " + " | ".join(f"{ratios[f'{direction} {s}']:.2f}" if f"{direction} {s}" in ratios else "-" for s in sizes) + " |")
+    machine, build = result["machine"], result["build"]
+    out += ["", f"{machine['cpu']}, one of {machine['cores']} cores, load {result['load']:.1f}; {build['dpdk']}; commit {build['commit']}; ports included, medians of "
+            f"{result['rounds']} rounds."]
+    return "\n".join(out)
+
+
+BEGIN, END = "<!-- tools/bench-peers --update writes this -->", "<!-- until here -->"
+
+
+def updated(text, tables):
+    """`text` with what stands between the marks replaced."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"no place for the tables: {BEGIN} and {END} are missing")
+    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}"
