@@ -54,7 +54,7 @@ struct SaStatus {
     uint64_t age_seconds = 0;
     std::optional<uint64_t> expires_seconds;
     std::optional<uint64_t> idle_seconds;  // since the last packet; none: never used
-    std::string state;                     // "up", "expired" (hard lifetime), "exhausted" (no sequence number left)
+    std::string state;                     // "up", "expired" (hard lifetime), "exhausted" (no sequence number left), "port-lost"
 };
 
 struct PolicyStatus {

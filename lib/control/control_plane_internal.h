@@ -23,6 +23,8 @@ struct ControlPlane::State {
     [[nodiscard]] std::vector<Lifetimes::Expiry> reported_by_ports();
     [[nodiscard]] SaRecord* by_userdata(uint64_t userdata);
     void stop(const Lifetimes::Expiry& expiry);
+    /// A port has lost some or all SAs it held: they go on in software, or end.
+    void lose_port(const dpdk::PortEvent& event, std::vector<Lifetimes::Expiry>& ends);
     /// One packet from the punt ring; consumes it.
     void handle_punt(rte_mbuf* m, uint64_t now_ns);
     void handle_ike(rte_mbuf* m);

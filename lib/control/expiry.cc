@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "control/control_plane_internal.h"
 #include "offload/session_request.h"
@@ -43,7 +44,44 @@ std::optional<Reported> reported(dpdk::PortEventKind kind, const model::Lifetime
     return std::nullopt;
 }
 
+bool is_about_port(dpdk::PortEventKind kind)
+{
+    return kind == dpdk::PortEventKind::kReset || kind == dpdk::PortEventKind::kRemoved ||
+           kind == dpdk::PortEventKind::kLinkChanged;
+}
+
 }  // namespace
+
+void ControlPlane::State::lose_port(const dpdk::PortEvent& event, std::vector<Lifetimes::Expiry>& ends)
+{
+    const bool is_link = event.kind == dpdk::PortEventKind::kLinkChanged;
+    const std::string why = base::format("port %u %s", event.port_id,
+                                         is_link                                     ? "lost it with its link"
+                                         : event.kind == dpdk::PortEventKind::kReset ? "was reset"
+                                                                                     : "was removed");
+    // A link that changes takes SAs along with some drivers only: the port is asked for each.
+    std::vector<SaRecord*> lost;
+    for (const auto& [name, record] : sas.all()) {
+        if (record.installed == nullptr || record.expired || record.installed->session().port_id != event.port_id)
+            continue;
+        const auto statistics = record.installed->statistics();
+        if (!is_link || (!statistics && statistics.error().code == base::ErrorCode::kNotFound))
+            lost.push_back(sas.find(name));
+    }
+    if (parts.provider != nullptr && (!is_link || !lost.empty()))
+        parts.provider->give_up(event.port_id, why);
+    for (SaRecord* sa : lost) {
+        auto went_on = installer.continue_in_software(*sa, why);
+        if (went_on) {
+            base::log(base::LogLevel::kWarning, "SA %s (0x%08x): %s: goes on in software", sa->params.name.c_str(),
+                      sa->params.spi, why.c_str());
+            continue;
+        }
+        sa->offload_reason = why + ": " + went_on.error().what;
+        if (auto expiry = lifetimes.note(*sa, End::kPortLost, sa->offload_reason))
+            ends.push_back(std::move(*expiry));
+    }
+}
 
 /// The SA a port means; null when it has gone since.
 SaRecord* ControlPlane::State::by_userdata(uint64_t userdata)
@@ -67,6 +105,10 @@ std::vector<Lifetimes::Expiry> ControlPlane::State::reported_by_ports()
     if (parts.port_events == nullptr)
         return ends;
     for (const dpdk::PortEvent& event : parts.port_events->take()) {
+        if (is_about_port(event.kind)) {
+            lose_port(event, ends);
+            continue;
+        }
         SaRecord* sa = by_userdata(event.userdata);
         if (sa == nullptr)
             continue;
@@ -82,6 +124,9 @@ void ControlPlane::State::stop(const Lifetimes::Expiry& expiry)
     switch (expiry.end) {
         case End::kSoft:
             break;
+        case End::kPortLost:
+            expiry.sa->is_port_lost = true;
+            [[fallthrough]];
         case End::kHard:
             keepalives.untrack(*expiry.sa);
             installer.expire(*expiry.sa);

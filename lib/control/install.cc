@@ -167,6 +167,9 @@ base::Result<void> Installer::publish_outbound(SaRecord& record)
         built.sa->session = session.session;
         built.sa->session_port = session.port_id;
     }
+    // Keyed now: the keying material is wiped when the SA is installed.
+    if (record.kind == sa::OffloadKind::kInlineCrypto && record.params.hw_offload == model::HwOffload::kAuto)
+        record.standby = GW_TRY(esp::build_outbound(record.params, workers, parts_.engines, outbound_socket())).sa;
     record.outbound = GW_TRY(parts_.sad.adopt(std::move(built.sa)));
     return {};
 }
@@ -232,6 +235,43 @@ void Installer::expire(SaRecord& record)
     else
         parts_.reclaimer.retire(std::move(read_last));
     unpublish_inbound(record);
+}
+
+base::Result<void> Installer::continue_in_software(SaRecord& record, const std::string& why)
+{
+    const auto refuse = [](const char* reason) { return base::Error{base::ErrorCode::kUnsupported, reason, ""}; };
+    if (record.params.hw_offload != model::HwOffload::kAuto)
+        return refuse("hw_offload allows no other kind");
+    if (record.kind == sa::OffloadKind::kFullProtocol)
+        return refuse(record.is_inbound() ? "its replay window was the port's"
+                                          : "which IVs it has used only the port knew");
+    if (record.is_inbound()) {
+        // It has had a cipher and the window all along, for packets the port leaves as they are.
+        record.installed->deactivate();
+        retire_installed(record);
+        record.steering = "hand-over to the owner: " + why;
+    } else {
+        if (record.standby == nullptr)
+            return refuse("no software cipher stands by");
+        // The numbers given out so far are below what is taken here, and the old object gives out none after it.
+        sa::OutboundSa& old = *record.outbound;
+        const uint64_t next = old.next_sequence.exchange(old.last_sequence + 1, std::memory_order_acq_rel);
+        record.standby->next_sequence.store(next, std::memory_order_relaxed);
+        record.standby->iv_base = old.iv_base;
+        record.carried = record.counts();
+        record.engine = record.standby->ciphers[0]->engine;
+        auto adopted = parts_.sad.adopt(std::move(record.standby));
+        if (!adopted)
+            return adopted.error();
+        const uint32_t slot = old.slot;
+        record.outbound = *adopted;
+        parts_.policies.attach_outbound(record);
+        static_cast<void>(parts_.sad.retire_outbound(slot));
+        retire_installed(record);
+    }
+    record.kind = sa::OffloadKind::kSoftware;
+    record.offload_reason = "auto: " + why;
+    return {};
 }
 
 void Installer::exhaust(SaRecord& record)

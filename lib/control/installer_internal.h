@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -42,6 +43,10 @@ class Installer {
     void remove(SaRecord& record);
     /// Hard lifetime: nothing passes from here on. The record stays, for the operator to see, until remove().
     void expire(SaRecord& record);
+    /// The port has lost the SA. Sequence numbers and IVs go on where they were: none is used twice. kUnsupported with
+    /// the reason when that cannot be known, or when the SA's hw_offload is not auto. On an error the SA is to be
+    /// stopped.
+    base::Result<void> continue_in_software(SaRecord& record, const std::string& why);
     /// No sequence number is left: an outbound SA sends nothing from here on.
     void exhaust(SaRecord& record);
 

@@ -91,6 +91,7 @@ std::optional<Lifetimes::Expiry> Lifetimes::note(SaRecord& sa, End end, std::str
         case End::kSoft:
             break;
         case End::kHard:
+        case End::kPortLost:
             untrack(sa);
             break;
         case End::kExhausted:

@@ -106,6 +106,9 @@ void ControlPlane::State::report(const SaExpiry& expiry)
             base::log(base::LogLevel::kWarning, "SA %s (0x%08x): hard lifetime of %s reached: stopped", name.c_str(),
                       expiry.spi, what.c_str());
             return;
+        case SaEnd::kPortLost:
+            base::log(base::LogLevel::kWarning, "SA %s (0x%08x): %s: stopped", name.c_str(), expiry.spi, what.c_str());
+            return;
         case SaEnd::kExhausted:
             base::log(base::LogLevel::kWarning, "SA %s (0x%08x): %s used: stopped", name.c_str(), expiry.spi,
                       what.c_str());

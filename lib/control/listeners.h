@@ -36,6 +36,7 @@ enum class SaEnd : uint8_t {
     kSoft,       // time for a successor; the SA goes on
     kHard,       // a limit is reached: nothing passes any more; the record stays until somebody removes it
     kExhausted,  // the sequence numbers are used up, to the same effect
+    kPortLost,   // the port that held it was reset or removed, and it could not go on without: to the same effect
 };
 
 struct SaExpiry {

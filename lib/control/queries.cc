@@ -18,6 +18,8 @@ DropCount drop_count(telemetry::Drop reason, uint64_t packets)
 
 std::string state_of(const SaRecord& sa)
 {
+    if (sa.is_port_lost)
+        return "port-lost";
     if (sa.expired)
         return "expired";
     return sa.is_exhausted() ? "exhausted" : "up";

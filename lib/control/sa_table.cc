@@ -43,7 +43,15 @@ SaCounts SaRecord::counts() const
 {
     if (final_counts && final_counts->taken)
         return final_counts->counts;
-    return inbound != nullptr ? read_counts(*inbound) : read_counts(*outbound);
+    if (inbound != nullptr)
+        return read_counts(*inbound);
+    SaCounts sum = read_counts(*outbound);
+    sum.packets += carried.packets;
+    sum.bytes += carried.bytes;
+    sum.last_used_tsc = std::max(sum.last_used_tsc, carried.last_used_tsc);
+    for (size_t i = 0; i < sum.drops.size(); i++)
+        sum.drops[i] += carried.drops[i];
+    return sum;
 }
 
 void add_port_counts(const offload::Installed& installed, model::Direction direction, SaCounts& counts)

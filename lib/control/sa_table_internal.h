@@ -49,6 +49,9 @@ struct SaRecord {
     std::shared_ptr<offload::Installed> installed;  // what a port holds of it; null: nothing
     std::string steering;                           // inbound: how packets find the owner
     dpdk::FlowRule steering_rule;                   // of a software SA
+    sa::OutboundSaPtr standby;  // outbound, inline crypto of auto: takes over when the port loses the SA
+    SaCounts carried;           // of the hot objects before this one
+    bool is_port_lost = false;
     uint64_t installed_ns = 0;
 
     // Lifetimes'.

@@ -86,7 +86,10 @@ SecuritySession::~SecuritySession()
 base::Result<SessionStatistics> SecuritySession::statistics() const
 {
     rte_security_stats stats{};
-    if (rte_security_session_stats_get(compat::security_ctx(context_->context_), session_, &stats) != 0)
+    const int error = rte_security_session_stats_get(compat::security_ctx(context_->context_), session_, &stats);
+    if (error == -ENOENT || error == -ENODEV)
+        return Error{ErrorCode::kNotFound, format("port %u does not know the session any more", context_->port_id_), ""};
+    if (error != 0)
         return Error{ErrorCode::kUnsupported, format("port %u keeps no statistics of sessions", context_->port_id_), ""};
     const auto& ipsec = stats.ipsec;
     return SessionStatistics{ipsec.ipackets + ipsec.opackets, ipsec.ibytes + ipsec.obytes, ipsec.ierrors + ipsec.oerrors};

@@ -73,7 +73,7 @@ class SecuritySession {
     /// For the SECURITY action of a flow rule, and for set_metadata().
     [[nodiscard]] void* handle() const noexcept { return session_; }
     [[nodiscard]] void* context() const noexcept { return context_ != nullptr ? context_->context_ : nullptr; }
-    /// kUnsupported when the driver keeps none.
+    /// kUnsupported when the driver keeps none; kNotFound when the port has forgotten the session.
     [[nodiscard]] base::Result<SessionStatistics> statistics() const;
 
  private:

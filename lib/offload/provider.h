@@ -55,6 +55,8 @@ class Provider {
     /// words: "port 0 has no security context"; kResourceExhausted when the port is full.
     virtual base::Result<std::unique_ptr<Installed>> prepare(const model::SaParams& params, sa::OffloadKind kind, sa::SaTag tag,
                                                              const Placement& placement) = 0;
+    /// A port has lost what it held, or is gone: prepare() refuses it from now on with `why`, "port 1 was reset".
+    virtual void give_up(uint16_t port_id, std::string why) = 0;
 };
 
 }  // namespace ipsecgw::offload

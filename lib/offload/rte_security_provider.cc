@@ -120,6 +120,8 @@ base::Result<std::unique_ptr<Installed>> RteSecurityProvider::prepare(const mode
     const auto at = ports_.find(placement.port_id);
     if (at == ports_.end())
         return Error{ErrorCode::kUnsupported, format("port %u has no security context", placement.port_id), ""};
+    if (const auto lost = given_up_.find(placement.port_id); lost != given_up_.end())
+        return Error{ErrorCode::kUnsupported, lost->second, "restart the gateway when the port works again"};
     PortState& port = at->second;
     auto request = GW_TRY(SessionRequest::make(params, kind, tag));
     GW_TRY(request.covered_by(port.context->capabilities()));

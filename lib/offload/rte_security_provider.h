@@ -5,7 +5,9 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "offload/provider.h"
 
@@ -23,6 +25,8 @@ class RteSecurityProvider final : public Provider {
     base::Result<std::unique_ptr<Installed>> prepare(const model::SaParams& params, sa::OffloadKind kind, sa::SaTag tag,
                                                      const Placement& placement) override;
 
+    void give_up(uint16_t port_id, std::string why) override { given_up_[port_id] = std::move(why); }
+
     /// For listings and the start log: "inline-crypto, full-protocol", or why none.
     [[nodiscard]] std::string describe(uint16_t port_id) const;
 
@@ -36,6 +40,7 @@ class RteSecurityProvider final : public Provider {
     class InstalledOutbound;
 
     std::map<uint16_t, PortState> ports_;
+    std::map<uint16_t, std::string> given_up_;  // why
 };
 
 }  // namespace ipsecgw::offload

@@ -90,6 +90,7 @@ struct iips_sa {
 	uint64_t iv_counter;
 	uint8_t iv_override[16];
 	bool has_iv_override;
+	uint32_t epoch;			/* of the port when it was created: older than the port's, it is forgotten */
 	uint64_t last_seq;		/* egress */
 	bool expired, overflow;
 	bool overflow_told, soft_packets_told, soft_bytes_told, hard_packets_told, hard_bytes_told;
@@ -171,6 +172,9 @@ struct iips_port {
 	uint32_t max_sessions;
 	uint32_t fail_every;		/* 0: off */
 	uint64_t drop_link_after;	/* frames; 0: off */
+	uint64_t reset_after, remove_after;
+	uint32_t epoch;			/* one up: every session is forgotten */
+	uint32_t pending_events;	/* bits by enum rte_eth_event_type */
 	uint64_t sequence_end;		/* last sequence number of egress sessions; 0: as ESN says */
 	uint64_t frames;
 	bool link_lost;

@@ -26,6 +26,8 @@ RTE_LOG_REGISTER_DEFAULT(iips_logtype, NOTICE);
 #define ARG_FAIL_EVERY "fail_every"
 #define ARG_DROP_LINK_AFTER "drop_link_after"
 #define ARG_SEQUENCE_END "sequence_end"
+#define ARG_RESET_AFTER "reset_after"
+#define ARG_REMOVE_AFTER "remove_after"
 
 static bool has_backing(const struct iips_port *port)
 {
@@ -366,13 +368,15 @@ static int take_backing(struct iips_port *port, struct rte_kvargs *args, const c
 
 static int read_args(struct iips_port *port, struct rte_kvargs *args, const char *name)
 {
-	uint64_t queues, sessions, fail, link, last;
+	uint64_t queues, sessions, fail, link, last, reset, removal;
 	bool bf2;
 
 	if (number(args, ARG_QUEUES, 1, 1, IIPS_MAX_QUEUES, &queues) != 0 ||
 	    number(args, ARG_MAX_SESSIONS, 65536, 1, 1u << 24, &sessions) != 0 ||
 	    number(args, ARG_FAIL_EVERY, 0, 0, UINT32_MAX, &fail) != 0 ||
 	    number(args, ARG_DROP_LINK_AFTER, 0, 0, UINT64_MAX, &link) != 0 ||
+	    number(args, ARG_RESET_AFTER, 0, 0, UINT64_MAX, &reset) != 0 ||
+	    number(args, ARG_REMOVE_AFTER, 0, 0, UINT64_MAX, &removal) != 0 ||
 	    number(args, ARG_SEQUENCE_END, 0, 0, UINT64_MAX, &last) != 0 ||
 	    word(args, ARG_LOOPBACK, "0", "1", &port->loopback_devarg) != 0 ||
 	    word(args, ARG_CIPHER, "openssl", "none", &port->cipher_none) != 0 ||
@@ -383,6 +387,8 @@ static int read_args(struct iips_port *port, struct rte_kvargs *args, const char
 	port->fail_every = (uint32_t)fail;
 	port->drop_link_after = link;
 	port->sequence_end = last;
+	port->reset_after = reset;
+	port->remove_after = removal;
 	port->profile = bf2 ? IIPS_PROFILE_BF2 : IIPS_PROFILE_GENERIC;
 	rte_eth_random_addr(port->mac.addr_bytes);
 	return take_backing(port, args, name);
@@ -438,7 +444,7 @@ static int probe(struct rte_vdev_device *vdev)
 {
 	static const char *const valid[] = { ARG_BACKING, ARG_LOOPBACK,	    ARG_QUEUES,	    ARG_PROFILE,	 ARG_CIPHER,
 					     ARG_MAX_SESSIONS, ARG_FAIL_EVERY, ARG_DROP_LINK_AFTER,
-					     ARG_SEQUENCE_END, NULL };
+					     ARG_SEQUENCE_END, ARG_RESET_AFTER, ARG_REMOVE_AFTER, NULL };
 	struct rte_kvargs *args;
 	int ret;
 
@@ -474,4 +480,5 @@ static struct rte_vdev_driver driver = {
 RTE_PMD_REGISTER_VDEV(net_inline_ipsec, driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_inline_ipsec,
 	ARG_BACKING "=<port> " ARG_LOOPBACK "=<0|1> " ARG_QUEUES "=<int> " ARG_PROFILE "=<generic|bf2> " ARG_CIPHER
-	"=<openssl|none> " ARG_MAX_SESSIONS "=<int> " ARG_FAIL_EVERY "=<int> " ARG_DROP_LINK_AFTER "=<int> " ARG_SEQUENCE_END "=<int>");
+	"=<openssl|none> " ARG_MAX_SESSIONS "=<int> " ARG_FAIL_EVERY "=<int> " ARG_DROP_LINK_AFTER "=<int> " ARG_SEQUENCE_END "=<int> "
+	ARG_RESET_AFTER "=<int> " ARG_REMOVE_AFTER "=<int>");

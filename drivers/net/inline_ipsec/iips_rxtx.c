@@ -11,21 +11,56 @@ static void fire(struct iips_port *port, struct iips_events *events)
 {
 	uint16_t i;
 
+	static const enum rte_eth_event_type types[] = { RTE_ETH_EVENT_INTR_LSC, RTE_ETH_EVENT_INTR_RESET, RTE_ETH_EVENT_INTR_RMV };
+	uint32_t pending;
+
 	for (i = 0; i < events->count; i++)
 		rte_eth_dev_callback_process(port->dev, RTE_ETH_EVENT_IPSEC, &events->desc[i]);
 	events->count = 0;
+	if (__atomic_load_n(&port->pending_events, __ATOMIC_RELAXED) == 0)
+		return;
+	pending = __atomic_exchange_n(&port->pending_events, 0, __ATOMIC_ACQ_REL);
+	for (i = 0; i < RTE_DIM(types); i++)
+		if ((pending >> types[i]) & 1)
+			rte_eth_dev_callback_process(port->dev, types[i], NULL);
 }
 
-/* The link goes down for good once the configured number of frames has passed: for tests of device loss. */
-static bool link_is_lost(struct iips_port *port)
+static void forget_sessions(struct iips_port *port)
 {
-	if (port->drop_link_after == 0 || port->link_lost)
-		return port->link_lost;
-	if (__atomic_add_fetch(&port->frames, 1, __ATOMIC_RELAXED) <= port->drop_link_after)
-		return false;
+	__atomic_add_fetch(&port->epoch, 1, __ATOMIC_RELAXED);
+}
+
+static void lose_link(struct iips_port *port, enum rte_eth_event_type type)
+{
 	port->link_lost = true;
 	port->link.link_status = RTE_ETH_LINK_DOWN;
-	return true;
+	__atomic_fetch_or(&port->pending_events, 1u << type, __ATOMIC_RELEASE);
+}
+
+/*
+ * Faults once the configured number of frames has passed. The link goes down for good, and the bf2 profile forgets its sessions
+ * with it; a reset forgets the sessions and goes on; a removal does both.
+ */
+static bool link_is_lost(struct iips_port *port)
+{
+	uint64_t frame;
+
+	if ((port->drop_link_after | port->reset_after | port->remove_after) == 0 || port->link_lost)
+		return port->link_lost;
+	frame = __atomic_add_fetch(&port->frames, 1, __ATOMIC_RELAXED);
+	if (port->reset_after != 0 && frame == port->reset_after + 1) {
+		forget_sessions(port);
+		__atomic_fetch_or(&port->pending_events, 1u << RTE_ETH_EVENT_INTR_RESET, __ATOMIC_RELEASE);
+	}
+	if (port->remove_after != 0 && frame > port->remove_after) {
+		forget_sessions(port);
+		lose_link(port, RTE_ETH_EVENT_INTR_RMV);
+	} else if (port->drop_link_after != 0 && frame > port->drop_link_after) {
+		if (port->profile == IIPS_PROFILE_BF2)
+			forget_sessions(port);
+		lose_link(port, RTE_ETH_EVENT_INTR_LSC);
+	}
+	return port->link_lost;
 }
 
 /* ---- receive ---- */
@@ -41,7 +76,7 @@ static bool ingress_one(struct iips_port *port, struct rte_mbuf *m, const struct
 	if (rule == NULL || !rule->security)
 		return true;
 	sa = rule->sa != NULL ? rule->sa : iips_sa_by_spi(port, f->spi);
-	if (sa == NULL || sa->xform.spi != f->spi)
+	if (sa == NULL || sa->xform.spi != f->spi || sa->epoch != port->epoch)
 		return true;	/* no session: an ordinary packet to the application */
 	rte_spinlock_lock(&sa->lock);
 	verdict = iips_ingress(sa, m, f->esp);
@@ -114,7 +149,8 @@ static bool egress_one(struct iips_port *port, struct rte_mbuf *m, struct iips_e
 	tag = *iips_tag(m);
 	slot = (uint32_t)tag;
 	sa = slot < port->max_sessions ? port->sas[slot] : NULL;
-	if (sa == NULL || sa->generation != (uint32_t)(tag >> 32) || sa->xform.direction != RTE_SECURITY_IPSEC_SA_DIR_EGRESS) {
+	if (sa == NULL || sa->generation != (uint32_t)(tag >> 32) || sa->epoch != port->epoch ||
+	    sa->xform.direction != RTE_SECURITY_IPSEC_SA_DIR_EGRESS) {
 		__atomic_add_fetch(&port->stale_tags, 1, __ATOMIC_RELAXED);
 		return false;
 	}

@@ -234,6 +234,7 @@ static struct iips_sa *new_sa(const struct iips_port *port, const struct rte_sec
 	sa->suite = *suite;
 	sa->userdata = conf->userdata;
 	sa->next_seq = conf->ipsec.esn.value != 0 ? conf->ipsec.esn.value : 1;
+	sa->epoch = port->epoch;
 	sa->last_seq = conf->ipsec.options.esn ? UINT64_MAX - 1 : UINT32_MAX;
 	if (port->sequence_end != 0)
 		sa->last_seq = RTE_MIN(sa->last_seq, port->sequence_end);
@@ -336,11 +337,13 @@ static unsigned int session_get_size(void *device)
 
 static int session_stats_get(void *device, struct rte_security_session *session, struct rte_security_stats *stats)
 {
+	const struct iips_port *port = ((struct rte_eth_dev *)device)->data->dev_private;
 	struct iips_sa *sa = *(struct iips_sa **)SECURITY_GET_SESS_PRIV(session);
 
-	RTE_SET_USED(device);
 	if (sa == NULL)
 		return -EINVAL;
+	if (sa->epoch != port->epoch)
+		return -ENOENT;
 	stats->protocol = RTE_SECURITY_PROTOCOL_IPSEC;
 	rte_spinlock_lock(&sa->lock);
 	stats->ipsec = sa->stats;

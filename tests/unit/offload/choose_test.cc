@@ -33,6 +33,7 @@ class FakeProvider final : public Provider {
             return std::unique_ptr<Installed>(new FakeInstalled());
         return base::Error{base::ErrorCode::kUnsupported, refusal, ""};
     }
+    void give_up(uint16_t, std::string) override {}
 };
 
 struct Fixture : testing::Test {
