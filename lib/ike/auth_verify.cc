@@ -246,6 +246,9 @@ base::Result<PeerProof> verify_certificate(const Credentials& credentials, const
             return PeerProof{to_string(*scheme), certificate.subject(), ends};
         last = scheme.error();
     }
+    if (!sent.own)
+        last.what +=
+            base::format(": the key of \"%s\" in remote.certs is not the peer's", all.back().subject().c_str());
     return last;
 }
 

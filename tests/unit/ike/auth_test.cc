@@ -386,7 +386,7 @@ TEST(Auth, ProvesAPinnedSelfSignedCertificate)
     ASSERT_TRUE(x.make(c, b));
     expect_denied(x.verify(c, b), "is none of remote.certs");
     x.certificates.clear();
-    expect_denied(x.verify(c, b), "is wrong");
+    expect_denied(x.verify(c, b), "is wrong: the key of \"O=Example, CN=moon\" in remote.certs is not the peer's");
     x.unix_seconds = kPkiNow + 2 * kDay;
     ASSERT_TRUE(x.make(a, b));
     expect_denied(x.verify(a, b), "expired on");
