@@ -214,12 +214,14 @@ Result<IkeSuite> to_ike_suite(const Proposal& chosen)
 Result<ChildSuite> to_child_suite(const Proposal& chosen)
 {
     const auto suite = suite_of(chosen);
-    const auto sequence = only(chosen, TransformType::kSequenceNumbers);
+    // Left out it says the same as 0, no ESN: some peers do so.
+    const auto sequences = chosen.of(TransformType::kSequenceNumbers);
+    const uint16_t sequence = sequences.empty() ? kNoEsn : sequences[0].id;
     const auto groups = chosen.of(TransformType::kKeyExchange);
     const auto group = groups.empty() ? std::optional(KeyExchangeGroup::kNone) : group_of(groups[0].id);
-    if (!suite || !sequence || sequence->id > kEsn || groups.size() > 1 || !group)
+    if (!suite || sequences.size() > 1 || sequence > kEsn || groups.size() > 1 || !group)
         return not_chosen(chosen);
-    return ChildSuite{*suite, sequence->id == kEsn, *group};
+    return ChildSuite{*suite, sequence == kEsn, *group};
 }
 
 std::string_view to_string(KeyExchangeGroup group) noexcept

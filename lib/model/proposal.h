@@ -113,7 +113,7 @@ const std::vector<Proposal>& default_esp_proposals();
 [[nodiscard]] std::optional<Prf> prf_of(const Transform& prf) noexcept;
 [[nodiscard]] std::optional<KeyExchangeGroup> group_of(uint16_t id) noexcept;
 
-/// The suite of a proposal that has one transform of each type it needs. kUnsupported otherwise.
+/// The suite of a proposal that has one transform of each type it needs. kUnsupported otherwise. Without one of type 5 a child has no ESN.
 base::Result<IkeSuite> to_ike_suite(const Proposal& chosen);
 base::Result<ChildSuite> to_child_suite(const Proposal& chosen);
 
