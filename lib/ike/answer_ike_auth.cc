@@ -215,13 +215,14 @@ void on_ike_auth_request(Core& core, IkeSa& ike, const Message& request)
     ike_established(core, ike);
     if (find_notify(request.payloads, NotifyType::kInitialContact) != nullptr)
         on_initial_contact(core, ike);
-    enforce_uniqueness(core, ike);
+    register_identities(core, ike);
     ChildSa* child = answer_child(payloads, core, ike, read_child(request.payloads), nonce_i, nonce_r);
     send_response(core, ike, request.header, payloads);
     if (child != nullptr) {
         activate_outbound(core, ike, *child);
         new_child_is_up(core, ike, *child);
     }
+    enforce_uniqueness(core, ike);
     start_next_task(core, ike);
 }
 

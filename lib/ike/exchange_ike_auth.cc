@@ -219,9 +219,10 @@ void on_ike_auth_response(Core& core, IkeSa& ike, Outstanding& request, const Me
     const Bytes nonce_i = ike.handshake->nonce_i;
     const Bytes nonce_r = ike.handshake->nonce_r;
     ike_established(core, ike);
-    enforce_uniqueness(core, ike);
+    register_identities(core, ike);
     if (exchange != nullptr)
         conclude_first_child(core, ike, *exchange, nonce_i, nonce_r, response);
+    enforce_uniqueness(core, ike);
 }
 
 }  // namespace ipsecgw::ike

@@ -21,6 +21,30 @@ uint64_t hash_of_identities(const IkeSa& ike)
     return hash;
 }
 
+/// Set up while the other was: both ends started at once.
+bool has_crossed(const IkeSa& ike, const IkeSa& twin)
+{
+    return ike.role != twin.role && twin.established_ns >= ike.created_ns &&
+           ike.connection->name == twin.connection->name;
+}
+
+/// Deletes the loser, if it is ours; what it was to carry is looked for on the other.
+void settle_crossing(Core& core, IkeSa& ike, IkeSa& twin)
+{
+    IkeSa& loser = ike.spi_i < twin.spi_i ? ike : twin;
+    if (loser.role != Role::kInitiator)
+        return;
+    core.log(LogLevel::kInfo, &loser, "both ends have initiated, deleting redundant IKE_SA %s", loser.name().c_str());
+    if (Loaded* loaded = core.find_loaded(loser.connection->name)) {
+        for (const auto& child : loser.children)
+            loaded->wanted.insert(child->config->name);
+        for (const auto& child : take_queued_children(loser))
+            loaded->wanted.insert(child->name);
+        core.timers.set(loaded->reconnect_timer, core.in_seconds(core.options.reconnect_first_s));
+    }
+    enqueue(core, loser, Task{TaskKind::kDeleteIke});
+}
+
 }  // namespace
 
 bool names_one(const model::Identity& identity) noexcept
@@ -61,13 +85,16 @@ void forget_identities(Core& core, IkeSa& ike)
 
 void enforce_uniqueness(Core& core, IkeSa& ike)
 {
-    register_identities(core, ike);
-    if (ike.connection->unique != model::UniquePolicy::kReplace)
+    if (ike.connection->unique == model::UniquePolicy::kNever)
         return;
     for (IkeSa* twin : twins_of(core, ike)) {
-        core.log(LogLevel::kInfo, twin, "deleting duplicate IKE_SA for peer '%s' due to uniqueness policy",
-                 ike.remote_id.to_string().c_str());
-        enqueue(core, *twin, Task{TaskKind::kDeleteIke});
+        if (has_crossed(ike, *twin)) {
+            settle_crossing(core, ike, *twin);
+        } else if (ike.connection->unique == model::UniquePolicy::kReplace) {
+            core.log(LogLevel::kInfo, twin, "deleting duplicate IKE_SA for peer '%s' due to uniqueness policy",
+                     ike.remote_id.to_string().c_str());
+            enqueue(core, *twin, Task{TaskKind::kDeleteIke});
+        }
     }
 }
 

@@ -15,10 +15,13 @@ namespace ipsecgw::ike {
 [[nodiscard]] bool is_only_ike_sa(Core& core, const IkeSa& ike);
 /// Other established IKE SAs between the same identities.
 [[nodiscard]] std::vector<IkeSa*> twins_of(Core& core, const IkeSa& ike);
-/// The IKE SA's identities are proved: it can be found by them. With `unique = replace` it replaces its twins.
+/// With `unique = replace` it replaces its twins. Where both ends started at
+/// once, each has made one: the one with the lower SPIi goes, deleted by the end that made it, so that one tunnel
+/// stays.
 void enforce_uniqueness(Core& core, IkeSa& ike);
 /// The peer says that it has no other IKE SA with us: what was there before goes, without a word to it.
 void on_initial_contact(Core& core, IkeSa& ike);
+/// The IKE SA's identities are proved: it can be found by them.
 void register_identities(Core& core, IkeSa& ike);
 void forget_identities(Core& core, IkeSa& ike);
 

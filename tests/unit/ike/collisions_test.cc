@@ -362,13 +362,19 @@ TEST_F(Collision, TheUndecidedHeirIsUsed)
     EXPECT_EQ(moon.child_rekeys, 1);
 }
 
-TEST_F(Collision, BothStartAtOnce)
+class BothStart : public Ladder, public testing::WithParamInterface<model::UniquePolicy> {};
+INSTANTIATE_TEST_SUITE_P(Unique, BothStart,
+                         testing::Values(model::UniquePolicy::kNo, model::UniquePolicy::kReplace,
+                                         model::UniquePolicy::kKeep),
+                         [](const auto& about) { return std::string(model::to_string(about.param)); });
+
+TEST_P(BothStart, OneTunnelStays)
 {
-    load();
+    load([](auto& c) { c.unique = GetParam(); });
     initiate(moon);
     initiate(sun);
     run();
-    expect_settled(2, 2);  // neither INITIAL_CONTACT ends what the other has just made
+    expect_settled();
 }
 
 }  // namespace
