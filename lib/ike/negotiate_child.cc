@@ -51,6 +51,17 @@ void drop_unusable(Selectors& selectors)
     });
 }
 
+/// The data path can hold packets against them as a whole.
+bool make_a_policy(const Selectors& local, const Selectors& remote)
+{
+    model::Policy policy;
+    policy.name = "x";
+    policy.action = model::Action::kProtect;
+    policy.local = to_model(local);
+    policy.remote = to_model(remote);
+    return model::validate(policy).empty();
+}
+
 std::vector<model::Proposal> offered_of(const SaPayload& sa, Groups groups)
 {
     std::vector<model::Proposal> out;
@@ -213,7 +224,7 @@ std::variant<AcceptedChild, Refusal> accept_child(Core& core, IkeSa& ike, const 
         request.ts_r = &ts_r;
     }
     Candidate found = find_candidate(ike, request, groups, rekeyed);
-    if (found.local.empty() || found.remote.empty()) {
+    if (found.local.empty() || found.remote.empty() || !make_a_policy(found.local, found.remote)) {
         core.log(LogLevel::kWarning, &ike, "traffic selectors %s === %s unacceptable",
                  to_string(request.ts_r->selectors).c_str(), to_string(request.ts_i->selectors).c_str());
         return Refusal{NotifyType::kTsUnacceptable, {}};
@@ -348,6 +359,8 @@ Result<AgreedChild> conclude_child(IkeSa& ike, ChildExchange& exchange, const Ch
         is_translated ? translate(response.ts_r->selectors, ike.remote.address) : response.ts_r->selectors;
     if (local.empty() || remote.empty() || !contains(exchange.local_ts, local) || !contains(exchange.remote_ts, remote))
         return wrong("the traffic selectors chosen are not within ours");
+    if (!make_a_policy(local, remote))
+        return wrong("the traffic selectors chosen make no policy");
     if (exchange.mode == Mode::kTransport && !response.transport)
         return wrong("the peer wants tunnel mode");
     AgreedChild agreed;

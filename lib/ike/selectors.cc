@@ -145,7 +145,9 @@ std::vector<model::TrafficSelector> to_model(const Selectors& selectors, size_t 
         const Bytes last = bytes_of(selector.last);
         while (first <= last && out.size() < max) {
             const uint8_t length = longest_step(first, last, bits);
-            out.push_back({{address_of(family, first), length}, selector.protocol, selector.ports});
+            model::TrafficSelector part{{address_of(family, first), length}, selector.protocol, selector.ports};
+            if (std::ranges::find(out, part) == out.end())
+                out.push_back(part);
             first = with_host_bits(first, length, bits, 1);
             if (!increment(first, net::address_bytes(family)))
                 break;

@@ -66,6 +66,7 @@ TEST(Selectors, ARangeIsItsPrefixes)
     EXPECT_EQ(to_model({range("255.255.255.254", "255.255.255.255")})[0].prefix.to_string(), "255.255.255.254/31");
     EXPECT_EQ(to_model({range("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe")}, 10).size(), 10U);
     EXPECT_EQ(to_string(range("10.0.0.1", "10.0.0.6")), "10.0.0.1..10.0.0.6");
+    EXPECT_EQ(to_model({range("10.0.0.0", "10.0.0.3"), range("10.0.0.0", "10.0.0.4")}).size(), 2U);  // one of them once
 }
 
 TEST(Selectors, DynamicIsTheAddressWithItsOwnPorts)
