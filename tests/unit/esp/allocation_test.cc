@@ -37,12 +37,12 @@ TEST_P(Allocation, NeitherSealNorOpenMakesOne)
     }
     const uint64_t heap = allocations();
     const unsigned huge = hugepage_allocations();
-    const uint16_t sealed = esp::seal_burst(*pair.out, 0, burst, drops_);
+    const uint16_t sealed = seal_all(*pair.out, burst, drops_);
     for (uint16_t i = 0; i < sealed; ++i)
         burst[i]->l3_len = 48;
     for (uint16_t i = 0; i < sealed; i = static_cast<uint16_t>(i + 7))
         *rte_pktmbuf_mtod_offset(burst[i], uint8_t*, burst[i]->data_len - 1) ^= 1;  // not authentic
-    const uint16_t opened = esp::open_burst(*pair.in, std::span(burst).first(sealed), drops_);
+    const uint16_t opened = open_all(*pair.in, std::span(burst).first(sealed), drops_);
     drops_.flush();
     EXPECT_EQ(allocations(), heap);
     EXPECT_EQ(hugepage_allocations(), huge);

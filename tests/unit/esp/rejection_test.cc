@@ -214,7 +214,7 @@ TEST_F(Rejection, OfAnotherUdpPort)
     const auto in_udp = build_in(mirrored(udp)).sa;
     rte_mbuf* m = mbuf(Forge(udp).seal_padded({.payload = make_packet({})}));
     m->l3_len = 28;
-    ASSERT_EQ(esp::open_burst(*in_udp, {&m, 1}, drops_), 1);
+    ASSERT_EQ(open_all(*in_udp, {&m, 1}, drops_), 1);
     rte_pktmbuf_free(m);
     udp.udp->remote_port = 4500;
     EXPECT_EQ(refusal(*in_udp, Forge(udp).seal_padded({.sequence = 2, .payload = make_packet({})})),

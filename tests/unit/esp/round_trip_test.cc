@@ -162,8 +162,8 @@ TEST_F(Mixed, SurvivorsComeFirstAndInOrder)
 TEST_F(Mixed, AnEmptyBurstTakesNoSequenceNumber)
 {
     SaPair pair(outbound_params(suite("aes128gcm16")));
-    EXPECT_EQ(esp::seal_burst(*pair.out, 0, {}, drops_), 0);
-    EXPECT_EQ(esp::open_burst(*pair.in, {}, drops_), 0);
+    EXPECT_EQ(seal_all(*pair.out, {}, drops_), 0);
+    EXPECT_EQ(open_all(*pair.in, {}, drops_), 0);
     EXPECT_EQ(pair.out->next_sequence.load(), 1u);
 }
 
@@ -202,7 +202,7 @@ TEST_F(Mixed, NoRoomInTheMbufIsADropAndNoOverrun)
         rte_mbuf* m = mbuf(packet);
         m->data_off = headroom;
         std::ranges::copy(packet, rte_pktmbuf_mtod(m, uint8_t*));
-        const uint16_t kept = esp::seal_burst(*pair.out, 0, {&m, 1}, drops_);
+        const uint16_t kept = seal_all(*pair.out, {&m, 1}, drops_);
         EXPECT_EQ(kept, headroom == 36 ? 1 : 0);  // 20 IP, 8 ESP, 8 IV
         if (kept == 1)
             rte_pktmbuf_free(m);
@@ -212,7 +212,7 @@ TEST_F(Mixed, NoRoomInTheMbufIsADropAndNoOverrun)
         rte_mbuf* m = mbuf(packet);
         m->data_off = static_cast<uint16_t>(m->buf_len - tailroom - packet.size());
         std::ranges::copy(packet, rte_pktmbuf_mtod(m, uint8_t*));
-        const uint16_t kept = esp::seal_burst(*pair.out, 0, {&m, 1}, drops_);
+        const uint16_t kept = seal_all(*pair.out, {&m, 1}, drops_);
         EXPECT_EQ(kept, tailroom == 20 ? 1 : 0) << tailroom;
         if (kept == 1)
             rte_pktmbuf_free(m);

@@ -5,6 +5,8 @@
 #include <ostream>
 #include <stdexcept>
 
+#include <rte_bus_vdev.h>
+
 #include "base/byte_order.h"
 #include "sa/cipher_context.h"
 
@@ -34,9 +36,52 @@ net::IpAddress address(const char* text)
 /// Lets go of the crypto devices while EAL is still there.
 struct EngineHolder : testing::Environment {
     static inline std::unique_ptr<esp::Engines> made;
-    void TearDown() override { made.reset(); }
+    static inline std::unique_ptr<esp::LookAside> queues;  // look-aside: worker 0's
+    static inline std::string device;
+    void TearDown() override
+    {
+        queues.reset();
+        made.reset();
+        if (!device.empty())
+            rte_vdev_uninit(device.c_str());
+    }
 };
 [[maybe_unused]] const auto* const kHolder = testing::AddGlobalTestEnvironment(new EngineHolder);
+
+/// Inline kinds need a port, which there is none here.
+sa::OffloadKind esp_kind()
+{
+    return kind() == sa::OffloadKind::kLookAside ? kind() : sa::OffloadKind::kSoftware;
+}
+
+void make_engines()
+{
+    esp::Engines::Options options{.workers = 4};
+    if (esp_kind() == sa::OffloadKind::kLookAside) {
+        EngineHolder::device = look_aside_driver() + "_esp";
+        if (rte_vdev_init(EngineHolder::device.c_str(), "max_nb_queue_pairs=4") != 0)
+            throw std::runtime_error("no crypto device " + EngineHolder::device);
+        options.look_aside = {EngineHolder::device};
+    }
+    EngineHolder::made = take(esp::Engines::create(options));
+    EngineHolder::queues = take(EngineHolder::made->look_aside_of(0));
+}
+
+/// Waits for what the device was given; the survivors to the front of `burst`.
+uint16_t take_back(std::span<rte_mbuf*> burst, esp::DropSink& drops)
+{
+    uint16_t kept = 0;
+    EngineHolder::queues->flush(drops);
+    while (EngineHolder::queues->in_flight() != 0) {
+        esp::Ciphered group;
+        if (!EngineHolder::queues->take(group, drops))
+            continue;
+        std::copy_n(group.packets.begin(), group.kept, burst.begin() + kept);
+        kept = static_cast<uint16_t>(kept + group.kept);
+        EngineHolder::queues->release(group);
+    }
+    return kept;
+}
 
 void put16(Bytes& bytes, size_t at, size_t value)
 {
@@ -88,8 +133,24 @@ Bytes outer_header(const model::SaParams& params, size_t behind)
 esp::Engines& engines()
 {
     if (!EngineHolder::made)
-        EngineHolder::made = take(esp::Engines::create({.workers = 4}));
+        make_engines();
     return *EngineHolder::made;
+}
+
+uint16_t seal_all(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, esp::DropSink& drops)
+{
+    if (sa.kind != sa::OffloadKind::kLookAside)
+        return esp::seal_burst(sa, 0, burst, drops);
+    EngineHolder::queues->seal(sa, burst, drops);
+    return take_back(burst, drops);
+}
+
+uint16_t open_all(sa::InboundSa& sa, std::span<rte_mbuf*> burst, esp::DropSink& drops)
+{
+    if (sa.kind != sa::OffloadKind::kLookAside)
+        return esp::open_burst(sa, burst, drops);
+    EngineHolder::queues->open(sa, burst, drops);
+    return take_back(burst, drops);
 }
 
 model::EspSuite suite(const char* proposal)
@@ -138,12 +199,12 @@ Bytes host_packet(const model::SaParams& outbound, PacketSpec spec)
 
 esp::BuiltOutbound build_out(const model::SaParams& params, uint16_t workers)
 {
-    return take(esp::build_outbound(params, workers, engines(), -1));
+    return take(esp::build_outbound(params, workers, engines(), -1, esp_kind()));
 }
 
 esp::BuiltInbound build_in(const model::SaParams& params)
 {
-    return take(esp::build_inbound(params, 0, engines(), -1));
+    return take(esp::build_inbound(params, 0, engines(), -1, esp_kind()));
 }
 
 SaPair::SaPair(const model::SaParams& outbound) : SaPair(outbound, mirrored(outbound)) {}
@@ -202,7 +263,7 @@ std::vector<Bytes> EspTest::seal(sa::OutboundSa& sa, const std::vector<Bytes>& p
             const size_t header = (packets[i][0] >> 4 == 4 ? 20 : 40) + extension_bytes;
             burst.back()->l3_len = header & 0x1ff;
         }
-        const uint16_t kept = esp::seal_burst(sa, 0, burst, drops_);
+        const uint16_t kept = seal_all(sa, burst, drops_);
         for (uint16_t i = 0; i < kept; ++i) {
             out.push_back(bytes(burst[i]));
             rte_pktmbuf_free(burst[i]);
@@ -218,7 +279,7 @@ std::vector<Bytes> EspTest::open(sa::InboundSa& sa, const std::vector<Bytes>& pa
         std::vector<rte_mbuf*> burst;
         for (size_t i = done; i < std::min<size_t>(packets.size(), done + sa::kMaxBurst); ++i)
             burst.push_back(mbuf(packets[i], extension_bytes));
-        const uint16_t kept = esp::open_burst(sa, burst, drops_);
+        const uint16_t kept = open_all(sa, burst, drops_);
         for (uint16_t i = 0; i < kept; ++i) {
             out.push_back(bytes(burst[i]));
             rte_pktmbuf_free(burst[i]);

@@ -3,13 +3,16 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "esp/engine.h"
 #include "esp/factory.h"
+#include "esp/look_aside.h"
 #include "esp/open.h"
 #include "esp/seal.h"
+#include "support/kind.h"
 #include "unit/esp/packets.h"
 
 namespace ipsecgw::test {
@@ -28,8 +31,13 @@ model::SaParams mirrored(const model::SaParams& outbound);
 /// `spec` between the SA's own addresses, as transport mode carries it.
 Bytes host_packet(const model::SaParams& outbound, PacketSpec spec);
 
+/// In software, or on the look-aside device when the cases run in that kind (support/kind.h).
 esp::BuiltOutbound build_out(const model::SaParams& params, uint16_t workers = 1);
 esp::BuiltInbound build_in(const model::SaParams& params);
+
+/// esp::seal_burst and esp::open_burst for worker 0; of look-aside SAs through the device and back.
+uint16_t seal_all(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, esp::DropSink& drops);
+uint16_t open_all(sa::InboundSa& sa, std::span<rte_mbuf*> burst, esp::DropSink& drops);
 
 /// Both ends of one SA.
 struct SaPair {

@@ -201,6 +201,8 @@ std::vector<uint32_t> drain(sa::OutboundSa& sa, uint16_t worker, std::span<rte_m
 
 TEST_F(Sequence, ConcurrentSealersShareTheLastNumbersWithoutACopy)
 {
+    if (kind() == sa::OffloadKind::kLookAside)
+        GTEST_SKIP() << "look-aside: seal_all has one worker's queue pair; numbers are taken as in software";
     constexpr uint16_t kWorkers = 4;
     constexpr uint32_t kLeft = 20003;
     params_.engine = model::EngineChoice::kOpenssl;  // the CPU crypto driver never frees what it allocates per thread

@@ -88,7 +88,7 @@ TEST_F(Transport, OpenedPacketsSayWhereTheirPayloadStarts)
     const auto sealed = seal(*pair.out, {host_packet(params, {})});
     rte_mbuf* m = mbuf(sealed.at(0));
     ASSERT_EQ(m->l3_len, 28u);
-    ASSERT_EQ(esp::open_burst(*pair.in, {&m, 1}, drops_), 1);
+    ASSERT_EQ(open_all(*pair.in, {&m, 1}, drops_), 1);
     EXPECT_EQ(m->l3_len, 20u);
     rte_pktmbuf_free(m);
 }
