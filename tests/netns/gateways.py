@@ -13,6 +13,7 @@ from scapy.layers.inet6 import IPv6
 
 import esp
 import libconfig_text
+from kinds import FULL_PROTOCOL, INLINE_CRYPTO, LOOK_ASIDE, SOFTWARE
 
 LAN_MAC, WAN_MAC = "02:00:00:00:01:02", "02:00:00:00:02:02"      # the case's interfaces
 HOST4, HOST6 = "10.1.0.2", "2001:db8:1::2"
@@ -75,6 +76,36 @@ class Pair:
                 esp.Endpoint(self.spi_out, self.suite, self.key_out, outer=from_gateway, nat_t=ports, esn=self.esn, sequence=self.first_sequence))
 
 
+CRYPTO_DEVICE = "crypto_openssl0"
+
+# What SAs ask for in each kind.
+_KIND_SETTINGS = {
+    SOFTWARE: {},
+    LOOK_ASIDE: {"engine": "lookaside"},
+    INLINE_CRYPTO: {"hw_offload": "crypto"},
+    FULL_PROTOCOL: {"hw_offload": "full"},
+}
+
+
+def why_not(pair, kind):
+    """Why SAs like the pair's cannot be of a kind, or None."""
+    if kind == LOOK_ASIDE and pair.suite == "chacha20poly1305":
+        return "DPDK's openssl driver does no ChaCha20-Poly1305"
+    if kind == INLINE_CRYPTO and pair.esn:
+        return "the high half of the sequence number is not in the packet, so a port that only ciphers cannot have it"
+    if kind == INLINE_CRYPTO and pair.udp and pair.outer == 6:
+        return "the UDP checksum over IPv6 covers the ciphertext, which a port that only ciphers makes too late"
+    if kind == INLINE_CRYPTO and pair.suite in ("aes128-sha256", "aes256-sha384", "aes256-sha512"):
+        return "CBC's IV is drawn by the engines, which inline crypto does without"
+    if kind == FULL_PROTOCOL and "tfc_padding" in pair.extra_out:
+        return "a port that frames does not send TFC padding"
+    return None
+
+
+def has_inline_port(kind):
+    return kind in (INLINE_CRYPTO, FULL_PROTOCOL)
+
+
 @dataclasses.dataclass
 class Description:
     """One configuration: what a group of cases runs against."""
@@ -90,32 +121,35 @@ class Description:
     def interfaces(self):
         return ("wan",) if self.one_armed else ("lan", "wan")
 
-    def _ports(self):
+    def _ports(self, kind):
         lan, wan = [f"{GATEWAY4}/24", f"{GATEWAY6}/64"], [f"{OUTER4}/24", f"{OUTER6}/64"]
+        outside = "net_inline_ipsec0" if has_inline_port(kind) else f"net_af_packet{len(self.interfaces) - 1}"
         if self.one_armed:
-            return [{"name": "wan", "device": "net_af_packet0", "role": "both", "addresses": lan + wan}]
+            return [{"name": "wan", "device": outside, "role": "both", "addresses": lan + wan}]
         return [{"name": "lan", "device": "net_af_packet0", "role": "protected", "addresses": lan},
-                {"name": "wan", "device": "net_af_packet1", "role": "unprotected", "addresses": wan}]
+                {"name": "wan", "device": outside, "role": "unprotected", "addresses": wan}]
 
     def _neighbours(self):
         lan = ("wan", WAN_MAC) if self.one_armed else ("lan", LAN_MAC)
         return [{"address": address, "port": port, "mac": mac} for address, (port, mac) in
                 ((HOST4, lan), (HOST6, lan), (PEER4, ("wan", WAN_MAC)), (PEER6, ("wan", WAN_MAC)))]
 
-    def config(self, socket):
+    def config(self, socket, kind):
+        """Pairs that cannot be of the kind are there in software: the cases on them are left out."""
         return libconfig_text.dump({
-            "gateway": {"control_socket": str(socket), "idle_sleep_us": 20, **self.settings},
-            "ports": self._ports(),
+            "gateway": {"control_socket": str(socket), "idle_sleep_us": 20, "lookaside": CRYPTO_DEVICE if kind == LOOK_ASIDE else None, **self.settings},
+            "ports": self._ports(kind),
             "routes": [{"prefix": prefix, "via": via} for prefix, via in
                        (("10.2.0.0/15", PEER4), ("10.4.0.0/14", PEER4), ("2001:db8:2::/48", PEER6), ("2001:db8:4::/48", PEER6))],
             "neighbours": None if self.dynamic_neighbours else self._neighbours(),
-            "sas": [sa for pair in self.pairs for sa in _sas(pair)],
+            "sas": [sa for pair in self.pairs for sa in _sas(pair, _KIND_SETTINGS[SOFTWARE if why_not(pair, kind) else kind])],
             "policies": [_policy(pair) for pair in self.pairs] + self.policies,
         })
 
 
-def _sas(pair):
+def _sas(pair, kind_settings):
     common = {
+        **kind_settings,
         "mode": "transport" if pair.transport else "tunnel",
         "local": pair.local if not pair.transport else HOST4,
         "remote": pair.remote if not pair.transport else pair.far4(),

@@ -10,13 +10,27 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 
 import gateways
+from kinds import FULL_PROTOCOL, INLINE_CRYPTO
 
 # Reasons that are no loss: address resolution goes through the control thread.
 BENIGN = {"punt-done", "dummy", "nat-keepalive"}
 
 
+# What the gateway counts where a port has done the work: of a packet it refuses a port only tells that it does. And a packet that it does
+# not take for the SA's at all arrives as ESP.
+_REASONS_OF_A_PORT = {
+    INLINE_CRYPTO: {"esp-runt": "auth"},
+    FULL_PROTOCOL: {"encap-mismatch": "missed-offload",
+                    **{reason: "port-rejected" for reason in ("auth", "replay", "too-old", "pad", "esp-runt", "inner-header", "ecn", "dummy")}},
+}
+
+
 class CaseFailed(AssertionError):
     """The gateway did not do what the case is about."""
+
+
+class CaseSkipped(Exception):
+    """The case cannot hold in this kind; the message says why."""
 
 
 def check(claim, what):
@@ -62,7 +76,8 @@ def esp_of(frame):
 
 
 class Net:
-    def __init__(self, lan, wan, gateway, pairs):
+    def __init__(self, lan, wan, gateway, pairs, kind):
+        self.kind = kind
         self.lan = lan
         self.wan = wan
         self.gateway = gateway
@@ -73,15 +88,32 @@ class Net:
     # --- packets
 
     def pair(self, name):
+        """A pair of SAs; leaves the case out where they cannot be of this kind."""
+        reason = gateways.why_not(self.pairs[name], self.kind)
+        if reason:
+            raise CaseSkipped(f"{name}: {reason}")
         return self.pairs[name]
+
+    def possible(self, *names):
+        """Those of the pairs that can be of this kind."""
+        return [name for name in names if not gateways.why_not(self.pairs[name], self.kind)]
+
+    def reason(self, word):
+        """The drop reason that stands for this one in this kind."""
+        return _REASONS_OF_A_PORT.get(self.kind, {}).get(word, word)
+
+    def skip_in(self, kinds, why):
+        """Leaves the case out in these kinds."""
+        if self.kind in kinds:
+            raise CaseSkipped(why)
 
     def to_gateway(self, name):
         """The peer's sending end of a pair."""
-        return self._peers[name][0]
+        return self._peers[self.pair(name).name][0]
 
     def from_gateway(self, name):
         """The peer's receiving end."""
-        return self._peers[name][1]
+        return self._peers[self.pair(name).name][1]
 
     def payload(self, length=64):
         """Bytes never sent before in this run, so that a stray packet cannot pass for an answer."""
@@ -149,6 +181,7 @@ class Net:
 
         `answer` is the wire on which an ICMP error is expected, which the case takes itself.
         """
+        reason = self.reason(reason)
         before = self.counts()
         yield
         until = time.monotonic() + 3

@@ -296,7 +296,7 @@ SUITES = (
     Suite("tsan", "what threads share, under the thread sanitizer", meson_suite, 400, build="gcc-tsan", meson=("unit",),
           only=("sa", "dpdk", "event_loop"), env=SANITIZER_ENV),
     Suite("long", "10 million mutated packets, 100 million through one worker", meson_suite, 400, meson=("long",)),
-    Suite("netns", "gateways in namespaces, scapy and tshark as oracles", netns_suite, 300, root=True, tools=("ip", "ethtool", "tcpdump", "tshark")),
+    Suite("netns", "gateways in namespaces, scapy and tshark as oracles", netns_suite, 600, root=True, tools=("ip", "ethtool", "tcpdump", "tshark")),
     Suite("interop", "IKE with strongSwan, and between gateways", interop_suite, 400, root=True, tools=("ip", "ethtool", "ping", "tcpdump", "tshark")),
     Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),

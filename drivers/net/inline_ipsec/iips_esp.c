@@ -42,7 +42,8 @@ static bool read_inner(const void *ip, uint32_t len, struct inner *inner)
 	if (len >= sizeof(*ip6) && ip4->version == 6) {
 		uint32_t vtc = rte_be_to_cpu_32(ip6->vtc_flow);
 
-		*inner = (struct inner){ 6, (uint8_t)(vtc >> RTE_IPV6_HDR_TC_SHIFT), false, vtc & RTE_IPV6_HDR_FL_MASK };
+		/* Routers never fragment IPv6, so its DF counts as set. */
+		*inner = (struct inner){ 6, (uint8_t)(vtc >> RTE_IPV6_HDR_TC_SHIFT), true, vtc & RTE_IPV6_HDR_FL_MASK };
 		return true;
 	}
 	return false;
