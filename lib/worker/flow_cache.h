@@ -28,7 +28,7 @@ inline constexpr uint64_t kNoGeneration = 0;
 /// that shares its place with another costs a look-up, nothing else. Threads: one worker.
 class FlowCache {
   public:
-    struct alignas(RTE_CACHE_LINE_SIZE) Entry {
+    struct alignas(64) Entry {
         std::array<uint64_t, 5> flow;         // FlowKey::words()
         uint64_t generation = kNoGeneration;  // of `outbound`
         const sa::PolicyEntry* outbound;      // null: no policy
