@@ -259,7 +259,7 @@ Result<Bytes> encode_pair(const std::string& name, const std::string& value)
         return Error{ErrorCode::kInvalidArgument, "the distinguished name has an unknown attribute \"" + name + "\"",
                      near ? "did you mean " + *near + "?" : "write it as a dotted OID"};
     }
-    if (type == 0 || !std::all_of(value.begin(), value.end(), [](char c) { return c >= 0; }))
+    if (type == 0 || !std::all_of(value.begin(), value.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; }))
         type = is_printable_string(value) ? kPrintableString : kUtf8String;
     Bytes pair, sequence, set;
     append_tlv(pair, kOid, *oid);
