@@ -43,6 +43,7 @@ class Suite:
     run: Callable                   # (Context, Suite) -> Tally
     limit_s: int
     quick: bool = False
+    on_demand: bool = False         # too long to be part of every run; --all or --suite
     root: bool = False
     tools: tuple = ()               # commands it cannot do without
     build: str = "gcc"
@@ -300,8 +301,8 @@ SUITES = (
     Suite("interop", "IKE with strongSwan, and between gateways", interop_suite, 400, root=True, tools=("ip", "ethtool", "ping", "tcpdump", "tshark")),
     Suite("quickstart", "the README's first command", quickstart_suite, 300, root=True, tools=("ip", "ethtool", "ping", "iperf3", "tcpdump")),
     Suite("driver", "DPDK's inline IPsec suite on the model port", driver_suite, 400, tools=("dpdk-test",)),
-    Suite("install", "packages and the container's recipe, in clean Debian roots", install_suite, 2400, root=True, tools=("debootstrap", "unshare")),
-    Suite("arm64", "cross build; unit, dp and driver under qemu", arm64_suite, 3600, tools=("aarch64-linux-gnu-g++", "qemu-aarch64-static")),
+    Suite("install", "packages and the container's recipe, in clean Debian roots", install_suite, 2400, on_demand=True, root=True, tools=("debootstrap", "unshare")),
+    Suite("arm64", "cross build; unit, dp and driver under qemu", arm64_suite, 3600, on_demand=True, tools=("aarch64-linux-gnu-g++", "qemu-aarch64-static")),
     Suite("bench", "every micro benchmark runs", bench_suite, 200),
     Suite("e2e", "the gateway's bench runs each kind of case", e2e_suite, 100),
     Suite("wire", "the RFC 2544 search over veth finds a rate", wire_suite, 120, root=True, tools=("ip", "tc", "ethtool", "dpdk-testpmd")),
@@ -342,6 +343,15 @@ def run_suite(context, suite):
     return counts
 
 
+def left_out(suite, args):
+    """Why a suite is not to run, or None."""
+    if suite.name in args.skip:
+        return "asked for by --skip"
+    if suite.on_demand and not args.all and suite.name not in args.suite:
+        return f"on demand: tools/test --suite {suite.name}, or --all"
+    return None
+
+
 def report(suite, counts, seconds, log):
     print(f"{suite.name:<11} {counts.line():<40} {seconds:>5.0f} s", flush=True)
     for note in counts.notes:
@@ -356,6 +366,7 @@ def report(suite, counts, seconds, log):
 def parse(argv):
     parser = argparse.ArgumentParser(prog="tools/test", description="Runs the test suites; the last line counts the cases.")
     parser.add_argument("--quick", action="store_true", help="release build, unit and packet tests only")
+    parser.add_argument("--all", action="store_true", help="the suites on demand too: clean roots and the cross build, about 20 minutes more on 2 cores")
     parser.add_argument("--suite", action="append", default=[], choices=[s.name for s in SUITES], help="only this suite; may be repeated")
     parser.add_argument("--skip", action="append", default=[], choices=[s.name for s in SUITES], help="not this suite, which counts as one skipped case; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the suites and exit")
@@ -384,7 +395,8 @@ def run_all(args):
     try:
         for suite in chosen:
             begin = time.monotonic()
-            counts = tally.skip("asked for by --skip") if suite.name in args.skip else run_suite(context, suite)
+            reason = left_out(suite, args)
+            counts = tally.skip(reason) if reason else run_suite(context, suite)
             report(suite, counts, time.monotonic() - begin, context.log(suite))
             total.add(counts)
     except KeyboardInterrupt:
