@@ -137,7 +137,7 @@ struct rte_flow {
 	uint64_t rss_types;
 	uint16_t rss_queues;
 	uint16_t rss_queue[IIPS_RETA_SIZE];
-	uint8_t rss_key[IIPS_HASH_KEY_BYTES];
+	uint8_t rss_key[IIPS_HASH_KEY_BYTES] __rte_aligned(4);	/* rte_softrss reads it as words */
 	struct rte_flow *next_by_spi;
 };
 TAILQ_HEAD(iips_flow_list, rte_flow);
@@ -187,7 +187,7 @@ struct iips_port {
 	struct iips_queue tx[IIPS_MAX_QUEUES];
 	rte_spinlock_t backing_tx_lock[IIPS_MAX_QUEUES];
 
-	uint8_t rss_key[IIPS_HASH_KEY_BYTES];
+	uint8_t rss_key[IIPS_HASH_KEY_BYTES] __rte_aligned(4);	/* rte_softrss reads it as words */
 	uint64_t rss_types;
 	uint16_t reta[IIPS_RETA_SIZE];
 
