@@ -90,7 +90,7 @@ def case_wireshark_reads_it_with_the_saved_keys(both):
     keys = both.lab.directory / f"keys{both.counter}"
     # Each end shows what arrives there: what a gateway sends passes by the taps of its own end.
     captures = [both.lab.directory / f"ike{both.counter}-{side}.pcap" for side in "ab"]
-    dumps = [subprocess.Popen(both.ns[side].command("tcpdump", "-i", "wan", "-n", "-U", "-Z", "root", "-Q", "in", "-w", path, "udp or esp"), stdin=subprocess.DEVNULL,
+    dumps = [subprocess.Popen(both.ns[side].command("tcpdump", "--immediate-mode", "-i", "wan", "-n", "-U", "-Z", "root", "-Q", "in", "-w", path, "udp or esp"), stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True) for side, path in zip("ab", captures)]
     for dump in dumps:
         check("listening" in dump.stderr.readline(), "tcpdump does not listen")
