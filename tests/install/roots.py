@@ -120,7 +120,7 @@ class Root:
 
     def files(self):
         """Every path in it, but for what package management remembers."""
-        skip = ("var/cache", "var/lib/apt", "var/lib/dpkg", "var/log", "dev", "proc", "sys", "tmp", "etc/ld.so.cache", "var/lib/systemd")
+        skip = ("var/cache", "var/lib/apt", "var/lib/dpkg", "var/log", "dev", "proc", "sys", "tmp", "etc/ld.so.cache", "run/systemd", "var/lib/systemd")
         out = set()
         for folder, subfolders, names in os.walk(self.where):
             inside = os.path.relpath(folder, self.where)

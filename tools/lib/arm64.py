@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build" / "logs"
 TRIPLET = "aarch64-linux-gnu"
 PACKAGES = ("libc6-dev", "libdpdk-dev", "libssl-dev", "libconfig++-dev", "nlohmann-json3-dev", "libgtest-dev", "libgmock-dev", "libbenchmark-dev",
-            "libsystemd-dev", "dpdk")
+            "libsystemd-dev", "dpdk-dev")
 # What the compiler may use. "generic" is every 64-bit Arm server: AES and PMULL are found at run time by OpenSSL. "bluefield2" is Cortex-A72.
 CPUS = {
     "generic": ("-march=armv8-a", "-moutline-atomics"),
@@ -98,7 +98,7 @@ class Arm64:
     def test_model_port(self, limit_s):
         """Counts of DPDK's own suite on the model port."""
         emulated = " ".join([*self._emulator(self.sysroot), f"{self.sysroot}/usr/bin/dpdk-test"])
-        done = process.run([ROOT / "tools" / "test-inline-suite", self.directory], self.log, timeout=limit_s, env={"DPDK_TEST": emulated})
+        done = process.run([ROOT / "tools" / "test-inline-suite", self.directory], self.log, timeout=limit_s, env={"DPDK_TEST_COMMAND": emulated})
         return tally.of_last_line(self.log, done)
 
     def _emulator(self, root):

@@ -34,7 +34,7 @@ openssl             | check | tools/test-ca: certificates for trying IKE out, an
 python3-scapy       | check | builds and opens ESP packets: an independent oracle
 clang               | check | the second compiler; address and undefined-behaviour sanitizers
 libclang-rt-14-dev  | check | clang's sanitizer run time
-dpdk                | check | dpdk-test: DPDK's own suite for ports that do IPsec themselves
+dpdk-dev            | check | dpdk-test: DPDK's own suite for ports that do IPsec themselves; dpdk-testpmd
 dpdk-doc            | bench | ipsec-secgw's source, the peer tools/bench-peers builds
 make                | bench | ipsec-secgw's build
 python3-cryptography | bench | seals the packets of tools/bench-peers: nothing of the gateway's code
