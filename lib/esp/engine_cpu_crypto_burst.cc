@@ -185,34 +185,21 @@ uint64_t hmac_burst(CipherContext& self, std::span<const EspText> packets) noexc
     return process(context, burst, packets.size());
 }
 
-template <Encryption kCipher>
-CipherContext::BurstFunction pick_hmac(bool esn, Direction direction) noexcept
-{
-    if (direction == Direction::kOutbound)
-        return esn ? hmac_burst<kCipher, true, Direction::kOutbound> : hmac_burst<kCipher, false, Direction::kOutbound>;
-    return esn ? hmac_burst<kCipher, true, Direction::kInbound> : hmac_burst<kCipher, false, Direction::kInbound>;
-}
+struct Functions {
+    using Type = CipherContext::BurstFunction;
+    template <bool kEsn>
+    static constexpr Type kAead = aead_burst<kEsn>;
+    template <bool kEsn>
+    static constexpr Type kGmac = gmac_burst<kEsn>;
+    template <Encryption kCipher, bool kEsn, Direction kDirection>
+    static constexpr Type kHmac = hmac_burst<kCipher, kEsn, kDirection>;
+};
 
 }  // namespace
 
 CipherContext::BurstFunction cpu_crypto_burst(const KeyRequest& request) noexcept
 {
-    switch (request.suite.encryption) {
-        case Encryption::kAesGcm8:
-        case Encryption::kAesGcm12:
-        case Encryption::kAesGcm16:
-        case Encryption::kChaCha20Poly1305:
-            return request.esn ? aead_burst<true> : aead_burst<false>;
-        case Encryption::kAesGmac:
-            return request.esn ? gmac_burst<true> : gmac_burst<false>;
-        case Encryption::kAesCbc:
-            return pick_hmac<Encryption::kAesCbc>(request.esn, request.direction);
-        case Encryption::kAesCtr:
-            return pick_hmac<Encryption::kAesCtr>(request.esn, request.direction);
-        case Encryption::kNull:
-            return pick_hmac<Encryption::kNull>(request.esn, request.direction);
-    }
-    return nullptr;
+    return pick_for_suite<Functions>(request);
 }
 
 uint64_t cpu_crypto_offsets(const KeyRequest& request) noexcept

@@ -57,6 +57,38 @@ void describe(const KeyRequest& request, const KeyParts& parts, uint16_t iv_offs
 /// True when the device's capabilities include the suite with its exact lengths.
 bool device_supports(uint8_t device, const model::EspSuite& suite);
 
+/// Stamped out by the suite's kind, ESN and direction: the one of `Functions` that does what is asked. `Functions` names
+/// them: kAead<esn>, kGmac<esn>, kHmac<cipher, esn, direction>, all of its Type.
+template <class Functions>
+[[nodiscard]] typename Functions::Type pick_for_suite(const KeyRequest& request) noexcept
+{
+    using model::Direction;
+    using model::Encryption;
+    const auto hmac = [&]<Encryption kCipher>() -> typename Functions::Type {
+        if (request.direction == Direction::kOutbound)
+            return request.esn ? Functions::template kHmac<kCipher, true, Direction::kOutbound>
+                               : Functions::template kHmac<kCipher, false, Direction::kOutbound>;
+        return request.esn ? Functions::template kHmac<kCipher, true, Direction::kInbound>
+                           : Functions::template kHmac<kCipher, false, Direction::kInbound>;
+    };
+    switch (request.suite.encryption) {
+        case Encryption::kAesGcm8:
+        case Encryption::kAesGcm12:
+        case Encryption::kAesGcm16:
+        case Encryption::kChaCha20Poly1305:
+            return request.esn ? Functions::template kAead<true> : Functions::template kAead<false>;
+        case Encryption::kAesGmac:
+            return request.esn ? Functions::template kGmac<true> : Functions::template kGmac<false>;
+        case Encryption::kAesCbc:
+            return hmac.template operator()<Encryption::kAesCbc>();
+        case Encryption::kAesCtr:
+            return hmac.template operator()<Encryption::kAesCtr>();
+        case Encryption::kNull:
+            return hmac.template operator()<Encryption::kNull>();
+    }
+    return nullptr;
+}
+
 /// While it lives, drivers do not announce what they do: creating two devices writes six lines that tell an operator
 /// nothing. A level that the operator has lowered or raised (--log-level) is left as it is.
 class QuietDrivers {

@@ -154,34 +154,21 @@ uint16_t fill_hmac(LookAsideContext& context, std::span<rte_crypto_op*> operatio
     return filled;
 }
 
-template <Encryption kCipher>
-LookAsideContext::FillFunction pick_hmac(bool esn, Direction direction) noexcept
-{
-    if (direction == Direction::kOutbound)
-        return esn ? fill_hmac<kCipher, true, Direction::kOutbound> : fill_hmac<kCipher, false, Direction::kOutbound>;
-    return esn ? fill_hmac<kCipher, true, Direction::kInbound> : fill_hmac<kCipher, false, Direction::kInbound>;
-}
+struct Functions {
+    using Type = LookAsideContext::FillFunction;
+    template <bool kEsn>
+    static constexpr Type kAead = fill_aead<kEsn>;
+    template <bool kEsn>
+    static constexpr Type kGmac = fill_gmac<kEsn>;
+    template <Encryption kCipher, bool kEsn, Direction kDirection>
+    static constexpr Type kHmac = fill_hmac<kCipher, kEsn, kDirection>;
+};
 
 }  // namespace
 
 LookAsideContext::FillFunction look_aside_fill(const KeyRequest& request) noexcept
 {
-    switch (request.suite.encryption) {
-        case Encryption::kAesGcm8:
-        case Encryption::kAesGcm12:
-        case Encryption::kAesGcm16:
-        case Encryption::kChaCha20Poly1305:
-            return request.esn ? fill_aead<true> : fill_aead<false>;
-        case Encryption::kAesGmac:
-            return request.esn ? fill_gmac<true> : fill_gmac<false>;
-        case Encryption::kAesCbc:
-            return pick_hmac<Encryption::kAesCbc>(request.esn, request.direction);
-        case Encryption::kAesCtr:
-            return pick_hmac<Encryption::kAesCtr>(request.esn, request.direction);
-        case Encryption::kNull:
-            return pick_hmac<Encryption::kNull>(request.esn, request.direction);
-    }
-    return nullptr;
+    return pick_for_suite<Functions>(request);
 }
 
 LookAsideContext::RestoreFunction look_aside_restore(const KeyRequest& request) noexcept
