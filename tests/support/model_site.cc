@@ -78,6 +78,7 @@ ModelSite::ModelSite(int number, const ModelSiteSpec& spec, rte_mempool* pool, r
 {
     open_lan(spec.workers);
     open_wan(spec, from_wire, to_wire);
+    make_engines(spec);
     make_tables(spec);
     make_control(spec);
 }
@@ -135,10 +136,22 @@ void ModelSite::add_view(const dpdk::Port& port, const std::string& name, model:
     data_.ports.push_back(std::move(view));
 }
 
+void ModelSite::make_engines(const ModelSiteSpec& spec)
+{
+    esp::Engines::Options options{.workers = spec.workers, .max_sas = spec.max_sas};
+    if (!spec.crypto_driver.empty()) {
+        crypto_device_ = base::format("%s_m%d", spec.crypto_driver.c_str(), next_number());
+        const std::string arguments = base::format("max_nb_queue_pairs=%u", spec.workers);
+        if (rte_vdev_init(crypto_device_.c_str(), arguments.c_str()) != 0)
+            throw std::runtime_error("no crypto device " + crypto_device_);
+        options.look_aside = {crypto_device_};
+    }
+    engines_ = must(esp::Engines::create(options));
+}
+
 void ModelSite::make_tables(const ModelSiteSpec& spec)
 {
     qsbr_ = must(dpdk::Qsbr::create(spec.workers));
-    engines_ = must(esp::Engines::create({.workers = spec.workers, .max_sas = spec.max_sas}));
     reclaimer_ = std::make_unique<dpdk::Reclaimer>(*qsbr_);
     spd_ = must(sa::Spd::create(spec.workers, *reclaimer_));
     sad_ = must(sa::Sad::create(spec.max_sas, *reclaimer_));
@@ -211,6 +224,9 @@ ModelSite::~ModelSite()
         drain(ring.get());
     lan_.reset();
     wan_.reset();
+    engines_.reset();
+    if (!crypto_device_.empty())
+        rte_vdev_uninit(crypto_device_.c_str());
     for (const std::string& device : {lan_device_, model_, wire_})
         rte_vdev_uninit(device.c_str());
 }

@@ -25,6 +25,7 @@ struct ModelSiteSpec {
         {};  // device arguments of the model port beside backing= and queues=: "profile=bf2,fail_every=3"
     offload::RuleDialect dialect = offload::RuleDialect::kPlain;
     uint32_t max_sas = 256;
+    std::string crypto_driver = {};  // of a look-aside device with a queue pair for each worker: "crypto_openssl"
     std::function<uint64_t()> now_ns = base::monotonic_ns;
 };
 
@@ -67,13 +68,14 @@ class ModelSite {
     void open_wan(const ModelSiteSpec& spec, rte_ring* from_wire, rte_ring* to_wire);
     void add_view(const dpdk::Port& port, const std::string& name, model::PortRole role,
                   const std::vector<std::string>& addresses);
+    void make_engines(const ModelSiteSpec& spec);
     void make_tables(const ModelSiteSpec& spec);
     void make_control(const ModelSiteSpec& spec);
 
     const int number_;
     rte_mempool* pool_;
     std::vector<dpdk::Ring> lan_in_, lan_out_;
-    std::string lan_device_, wire_, model_;
+    std::string lan_device_, wire_, model_, crypto_device_;
     // In the order they must be destroyed: last first.
     std::unique_ptr<dpdk::Port> lan_, wan_;
     std::unique_ptr<dpdk::Qsbr> qsbr_;

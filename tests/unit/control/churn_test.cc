@@ -1,5 +1,6 @@
 // SAs are added, rekeyed and deleted, a thousand a second, while packets go through them as fast as they can: in each
 // kind. Each packet says which flow it is of and which of it, so that any loss, repetition or mix-up shows.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <rte_ring.h>
 
 #include "support/gateway.h"
+#include "support/kind.h"
 #include "support/long_run.h"
 #include "support/model_site.h"
 
@@ -19,7 +21,7 @@ namespace ipsecgw::test {
 namespace {
 
 using model::Direction;
-using model::HwOffload;
+using sa::OffloadKind;
 
 constexpr uint32_t kRekeyed = 12;  // flows whose SAs are replaced: nothing of them may be lost
 constexpr uint32_t kVolatile = 4;  // flows whose SAs come and go
@@ -39,9 +41,14 @@ uint64_t steps()
     return can_count_allocations() ? 2860 : 150;  // 10 s; less under a sanitizer
 }
 
-class ChurnTest : public testing::TestWithParam<HwOffload> {
+ModelSiteSpec spec_of(OffloadKind kind)
+{
+    return {.crypto_driver = kind == OffloadKind::kLookAside ? look_aside_driver() : ""};
+}
+
+class ChurnTest : public testing::TestWithParam<OffloadKind> {
   protected:
-    ChurnTest()
+    ChurnTest() : pair(spec_of(GetParam()), spec_of(GetParam()), Wires::kTapped)
     {
         for (uint32_t flow = 0; flow < kFlows; flow++) {
             Bytes text(sizeof(Text) + 40);
@@ -154,13 +161,22 @@ class ChurnTest : public testing::TestWithParam<HwOffload> {
         theirs = {must(model::TrafficSelector::parse("10.2.0.0/24[udp/" + port + "]"))};
         return policy;
     }
+    static model::SaParams params(const std::string& name, Direction direction, uint32_t spi)
+    {
+        model::SaParams sa = model_sa(name, 1, direction, spi, model::HwOffload::kNo);
+        if (GetParam() == OffloadKind::kLookAside)
+            sa.engine = model::EngineChoice::kLookAside;
+        if (is_inline(GetParam()))
+            sa.hw_offload = GetParam() == OffloadKind::kFullProtocol ? model::HwOffload::kFull : model::HwOffload::kCrypto;
+        return sa;
+    }
     void add(uint32_t flow)
     {
         const std::string name = name_of(flow, ++generation[flow]);
         const auto reserved = must(pair.site(2)->reserve_spi(
             {.local = must(net::IpAddress::parse("192.0.2.2")), .remote = must(net::IpAddress::parse("192.0.2.1"))}));
-        must(pair.site(2)->install_sa(model_sa(name, 1, Direction::kInbound, reserved.spi, GetParam())));
-        must(pair.site(1)->install_sa(model_sa(name, 1, Direction::kOutbound, reserved.spi, GetParam())));
+        must(pair.site(2)->install_sa(params(name, Direction::kInbound, reserved.spi)));
+        must(pair.site(1)->install_sa(params(name, Direction::kOutbound, reserved.spi)));
         changes += 2;
     }
     void rekey(uint32_t flow)
@@ -236,7 +252,7 @@ class ChurnTest : public testing::TestWithParam<HwOffload> {
         std::string name;
         uint64_t after;  // `received` from where on nothing of it is on the way
     };
-    ModelPair pair{{}, {}, Wires::kTapped};
+    ModelPair pair;
     std::vector<Bytes> frames;
     std::atomic<bool> done{false}, stopped{false};
     std::atomic<uint64_t> sent{0}, received{0};  // of rekeyed flows
@@ -248,11 +264,13 @@ class ChurnTest : public testing::TestWithParam<HwOffload> {
     uint64_t changes = 0;
 };
 
-INSTANTIATE_TEST_SUITE_P(Kinds, ChurnTest, testing::Values(HwOffload::kNo, HwOffload::kCrypto, HwOffload::kFull),
+INSTANTIATE_TEST_SUITE_P(Kinds, ChurnTest,
+                         testing::Values(OffloadKind::kSoftware, OffloadKind::kLookAside, OffloadKind::kInlineCrypto,
+                                         OffloadKind::kFullProtocol),
                          [](const auto& kind) {
-                             return kind.param == HwOffload::kNo       ? "Software"
-                                    : kind.param == HwOffload::kCrypto ? "InlineCrypto"
-                                                                       : "FullProtocol";
+                             std::string name(sa::to_string(kind.param));
+                             std::ranges::replace(name, '-', '_');
+                             return name;
                          });
 
 TEST_P(ChurnTest, LosesNothingButWhatIsDeleted)
