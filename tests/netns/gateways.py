@@ -13,7 +13,7 @@ from scapy.layers.inet6 import IPv6
 
 import esp
 import libconfig_text
-from kinds import FULL_PROTOCOL, INLINE_CRYPTO, LOOK_ASIDE, SOFTWARE
+from kinds import FULL_PROTOCOL, INLINE_CRYPTO, KINDS, LOOK_ASIDE, SOFTWARE
 
 LAN_MAC, WAN_MAC = "02:00:00:00:01:02", "02:00:00:00:02:02"      # the case's interfaces
 HOST4, HOST6 = "10.1.0.2", "2001:db8:1::2"
@@ -34,6 +34,7 @@ class Pair:
     esn: bool = False
     replay_window: int = 64
     first_sequence: int = 1         # of what the gateway sends
+    auto: bool = False              # where a port can do it, the SAs leave it to the gateway
     extra_out: dict = dataclasses.field(default_factory=dict)
     extra_in: dict = dataclasses.field(default_factory=dict)
 
@@ -106,6 +107,12 @@ def has_inline_port(kind):
     return kind in (INLINE_CRYPTO, FULL_PROTOCOL)
 
 
+def _settings_of(pair, kind):
+    if why_not(pair, kind):
+        return {}
+    return {"hw_offload": "auto"} if pair.auto and has_inline_port(kind) else _KIND_SETTINGS[kind]
+
+
 @dataclasses.dataclass
 class Description:
     """One configuration: what a group of cases runs against."""
@@ -115,15 +122,25 @@ class Description:
     workers: int = 1
     dynamic_neighbours: bool = False    # nothing but what ARP and neighbour discovery find
     one_armed: bool = False             # hosts and peers on one wire
+    model_port: str = ""                # the model port stands on the unprotected wire in every kind, with these arguments
+    kinds: tuple = KINDS                # in others there is nothing to try
     settings: dict = dataclasses.field(default_factory=dict)
 
     @property
     def interfaces(self):
         return ("wan",) if self.one_armed else ("lan", "wan")
 
+    def has_model_port(self, kind):
+        return bool(self.model_port) or has_inline_port(kind)
+
+    def model_arguments(self, kind):
+        """Of inline kinds `auto` finds the better first, so a port for inline crypto offers nothing else."""
+        crypto_only = kind == INLINE_CRYPTO and any(pair.auto for pair in self.pairs)
+        return ",".join(filter(None, [self.model_port, "offer=crypto" if crypto_only else ""]))
+
     def _ports(self, kind):
         lan, wan = [f"{GATEWAY4}/24", f"{GATEWAY6}/64"], [f"{OUTER4}/24", f"{OUTER6}/64"]
-        outside = "net_inline_ipsec0" if has_inline_port(kind) else f"net_af_packet{len(self.interfaces) - 1}"
+        outside = "net_inline_ipsec0" if self.has_model_port(kind) else f"net_af_packet{len(self.interfaces) - 1}"
         if self.one_armed:
             return [{"name": "wan", "device": outside, "role": "both", "addresses": lan + wan}]
         return [{"name": "lan", "device": "net_af_packet0", "role": "protected", "addresses": lan},
@@ -142,7 +159,7 @@ class Description:
             "routes": [{"prefix": prefix, "via": via} for prefix, via in
                        (("10.2.0.0/15", PEER4), ("10.4.0.0/14", PEER4), ("2001:db8:2::/48", PEER6), ("2001:db8:4::/48", PEER6))],
             "neighbours": None if self.dynamic_neighbours else self._neighbours(),
-            "sas": [sa for pair in self.pairs for sa in _sas(pair, _KIND_SETTINGS[SOFTWARE if why_not(pair, kind) else kind])],
+            "sas": [sa for pair in self.pairs for sa in _sas(pair, _settings_of(pair, kind))],
             "policies": [_policy(pair) for pair in self.pairs] + self.policies,
         })
 
@@ -208,3 +225,13 @@ KEEPALIVES = Description("keepalives", [Pair("nat-t", 1, udp=True), Pair("nat-t6
 
 # Inbound SAs have one owner; packets reach it whatever queue the port puts them on.
 WORKERS = Description("workers", [Pair(f"site-{n}", n) for n in range(1, 9)], workers=2)
+
+# Ports that fail while packets pass. "fixed" wants the kind and nothing else, "auto" would take another.
+_FAILING = [Pair("fixed", 1), Pair("auto", 2, auto=True)]
+RESET = Description("reset", _FAILING, model_port="reset_after=40")
+REMOVED = Description("removed", _FAILING, model_port="remove_after=40")
+LINK_LOST = Description("link-lost", _FAILING, model_port="drop_link_after=40")
+WIRE_CUT = Description("wire-cut", _FAILING)
+# Of three sessions it is asked for, the port refuses one.
+REFUSING = Description("refusing", [Pair(f"auto-{n}", n, auto=True) for n in range(1, 5)], model_port="fail_every=3",
+                       kinds=(INLINE_CRYPTO, FULL_PROTOCOL))

@@ -41,6 +41,7 @@ class Wire:
     """One interface. What is received before flush() or the last expect() is not lost, but kept in order."""
 
     def __init__(self, namespace, interface, mac):
+        self._namespace = namespace
         self.interface = interface
         self.mac = mac
         self.gateway_mac = None     # set by whoever learns it
@@ -53,6 +54,11 @@ class Wire:
 
     def close(self):
         self._socket.close()
+
+    def stands(self):
+        """Both ends are there."""
+        with inside(self._namespace):
+            return self.interface in (name for _, name in socket.if_nameindex())
 
     def send(self, *packets):
         """IP packets get an Ethernet header to the gateway; frames go as they are."""

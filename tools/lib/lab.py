@@ -191,8 +191,10 @@ def _start_time(pid):
 class Gateway:
     """One ipsec-gw in a namespace, its ports on af_packet over interfaces of that namespace."""
 
-    def __init__(self, lab, role, program, gwctl, config, interfaces, *, cpus, workers=1, queues=1, inline_ipsec=None, devices=()):
-        # inline_ipsec: the driver's file; then net_inline_ipsec0 stands on the last interface's port. devices: other vdevs.
+    def __init__(self, lab, role, program, gwctl, config, interfaces, *, cpus, workers=1, queues=1, inline_ipsec=None,
+                 inline_arguments="", devices=()):
+        # inline_ipsec: the driver's file; then net_inline_ipsec0 stands on the last interface's port, with these arguments more. devices: other
+        # vdevs.
         self.lab = lab
         self.role = role
         self.ns = lab.namespaces[role]
@@ -206,6 +208,7 @@ class Gateway:
         self.workers = workers
         self.queues = queues
         self.inline_ipsec = inline_ipsec
+        self.inline_arguments = inline_arguments
         self.devices = devices
         self.process = None
         self.config.touch(mode=0o600)     # keys are in it
@@ -216,7 +219,8 @@ class Gateway:
         lcores = [f"0@{self.cpus[0]}"] + [f"{w + 1}@{self.cpus[w % len(self.cpus)]}" for w in range(self.workers)]
         vdevs = [f"--vdev=net_af_packet{i},iface={name},qpairs={self.queues}" for i, name in enumerate(self.interfaces)]
         if self.inline_ipsec:
-            vdevs = ["-d", self.inline_ipsec, *vdevs, f"--vdev=net_inline_ipsec0,backing=net_af_packet{len(self.interfaces) - 1},queues={self.queues}"]
+            model = ",".join(filter(None, [f"backing=net_af_packet{len(self.interfaces) - 1}", f"queues={self.queues}", self.inline_arguments]))
+            vdevs = ["-d", self.inline_ipsec, *vdevs, f"--vdev=net_inline_ipsec0,{model}"]
         vdevs += [f"--vdev={device}" for device in self.devices]
         return [self.program, "--no-huge", "-m", "256", "--no-pci", f"--file-prefix={self.ns.name}", "--lcores", ",".join(lcores), *vdevs,
                 "--", "--config", self.config]

@@ -167,6 +167,7 @@ struct iips_port {
 	bool loopback;			/* devarg, or lpbk_mode of the configuration */
 	bool loopback_devarg;
 	bool cipher_none;
+	bool crypto_only;		/* offers inline crypto and no inline protocol */
 	enum iips_profile profile;
 	uint16_t max_queues;
 	uint32_t max_sessions;

@@ -52,6 +52,7 @@ static const struct rte_cryptodev_capabilities bf2_crypto[] = {
 	  .crypto_capabilities = crypto, .ol_flags = RTE_SECURITY_TX_OLOAD_NEED_MDATA }
 
 /* Inline crypto has no ESN: the high half is not in the packet, and rte_security has no way to hand it over. */
+#define PROTOCOL_CAPABILITIES 4	/* come first */
 static const struct rte_security_capability generic_capabilities[] = {
 	CAPABILITY(PROTOCOL, TUNNEL, EGRESS, GENERIC_OPTIONS(1), 0, generic_crypto),
 	CAPABILITY(PROTOCOL, TUNNEL, INGRESS, GENERIC_OPTIONS(1), IIPS_MAX_WINDOW, generic_crypto),
@@ -79,5 +80,7 @@ const struct rte_security_capability *iips_capabilities(void *device)
 {
 	const struct iips_port *port = ((struct rte_eth_dev *)device)->data->dev_private;
 
-	return port->profile == IIPS_PROFILE_BF2 ? bf2_capabilities : generic_capabilities;
+	if (port->profile == IIPS_PROFILE_BF2)
+		return bf2_capabilities;
+	return port->crypto_only ? generic_capabilities + PROTOCOL_CAPABILITIES : generic_capabilities;
 }

@@ -22,6 +22,7 @@ RTE_LOG_REGISTER_DEFAULT(iips_logtype, NOTICE);
 #define ARG_QUEUES "queues"
 #define ARG_PROFILE "profile"
 #define ARG_CIPHER "cipher"
+#define ARG_OFFER "offer"
 #define ARG_MAX_SESSIONS "max_sessions"
 #define ARG_FAIL_EVERY "fail_every"
 #define ARG_DROP_LINK_AFTER "drop_link_after"
@@ -197,8 +198,16 @@ static int link_update(struct rte_eth_dev *dev, int wait)
 static int stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
 {
 	const struct iips_port *port = dev->data->dev_private;
+	struct rte_eth_stats below;
 	uint16_t q;
 
+	/* What the wire lost of frames that were sealed and given to it. */
+	if (has_backing(port) && rte_eth_stats_get(port->backing, &below) == 0) {
+		stats->oerrors = below.oerrors;
+		stats->ierrors = below.ierrors;
+		stats->imissed = below.imissed;
+		stats->rx_nombuf = below.rx_nombuf;
+	}
 	for (q = 0; q < IIPS_MAX_QUEUES; q++) {
 		stats->ipackets += port->rx[q].packets;
 		stats->ibytes += port->rx[q].bytes;
@@ -219,7 +228,7 @@ static int stats_reset(struct rte_eth_dev *dev)
 		port->rx[q].packets = port->rx[q].bytes = port->rx[q].errors = 0;
 		port->tx[q].packets = port->tx[q].bytes = port->tx[q].errors = 0;
 	}
-	return 0;
+	return has_backing(port) ? rte_eth_stats_reset(port->backing) : 0;
 }
 
 static int promiscuous_enable(struct rte_eth_dev *dev)
@@ -380,6 +389,7 @@ static int read_args(struct iips_port *port, struct rte_kvargs *args, const char
 	    number(args, ARG_SEQUENCE_END, 0, 0, UINT64_MAX, &last) != 0 ||
 	    word(args, ARG_LOOPBACK, "0", "1", &port->loopback_devarg) != 0 ||
 	    word(args, ARG_CIPHER, "openssl", "none", &port->cipher_none) != 0 ||
+	    word(args, ARG_OFFER, "all", "crypto", &port->crypto_only) != 0 ||
 	    word(args, ARG_PROFILE, "generic", "bf2", &bf2) != 0)
 		return -EINVAL;
 	port->max_queues = (uint16_t)queues;
@@ -444,7 +454,7 @@ static int probe(struct rte_vdev_device *vdev)
 {
 	static const char *const valid[] = { ARG_BACKING, ARG_LOOPBACK,	    ARG_QUEUES,	    ARG_PROFILE,	 ARG_CIPHER,
 					     ARG_MAX_SESSIONS, ARG_FAIL_EVERY, ARG_DROP_LINK_AFTER,
-					     ARG_SEQUENCE_END, ARG_RESET_AFTER, ARG_REMOVE_AFTER, NULL };
+					     ARG_SEQUENCE_END, ARG_RESET_AFTER, ARG_REMOVE_AFTER, ARG_OFFER, NULL };
 	struct rte_kvargs *args;
 	int ret;
 
@@ -481,4 +491,4 @@ RTE_PMD_REGISTER_VDEV(net_inline_ipsec, driver);
 RTE_PMD_REGISTER_PARAM_STRING(net_inline_ipsec,
 	ARG_BACKING "=<port> " ARG_LOOPBACK "=<0|1> " ARG_QUEUES "=<int> " ARG_PROFILE "=<generic|bf2> " ARG_CIPHER
 	"=<openssl|none> " ARG_MAX_SESSIONS "=<int> " ARG_FAIL_EVERY "=<int> " ARG_DROP_LINK_AFTER "=<int> " ARG_SEQUENCE_END "=<int> "
-	ARG_RESET_AFTER "=<int> " ARG_REMOVE_AFTER "=<int>");
+	ARG_RESET_AFTER "=<int> " ARG_REMOVE_AFTER "=<int> " ARG_OFFER "=<all|crypto>");
