@@ -19,7 +19,7 @@ static_assert(!std::is_copy_constructible_v<SecretBytes> && !std::is_copy_assign
 static_assert(std::is_nothrow_move_constructible_v<SecretBytes> && std::is_nothrow_move_assignable_v<SecretBytes>);
 static_assert(!Printable<SecretBytes>);
 
-constexpr std::array<uint8_t, 4> kBytes = {1, 2, 3, 4};
+constexpr std::array<uint8_t, 4> kSecret = {1, 2, 3, 4};
 
 bool holds(const SecretBytes& secret, std::span<const uint8_t> bytes)
 {
@@ -37,39 +37,39 @@ TEST(SecretBytes, StartsZeroed)
 
 TEST(SecretBytes, KeepsItsOwnCopy)
 {
-    std::vector<uint8_t> source(kBytes.begin(), kBytes.end());
+    std::vector<uint8_t> source(kSecret.begin(), kSecret.end());
     const SecretBytes secret{std::span<const uint8_t>(source)};
     source[0] = 99;
-    EXPECT_TRUE(holds(secret, kBytes));
+    EXPECT_TRUE(holds(secret, kSecret));
 }
 
 TEST(SecretBytes, CloneIsIndependent)
 {
-    SecretBytes secret{std::span(kBytes)};
+    SecretBytes secret{std::span(kSecret)};
     const SecretBytes copy = secret.clone();
     secret.mutable_view()[0] = 99;
-    EXPECT_TRUE(holds(copy, kBytes));
+    EXPECT_TRUE(holds(copy, kSecret));
 }
 
 TEST(SecretBytes, MovedFromIsEmpty)
 {
-    SecretBytes from{std::span(kBytes)};
+    SecretBytes from{std::span(kSecret)};
     SecretBytes to(std::move(from));
-    EXPECT_TRUE(holds(to, kBytes));
+    EXPECT_TRUE(holds(to, kSecret));
     EXPECT_EQ(from.size(), 0u);  // NOLINT(bugprone-use-after-move): the state after a move is part of the contract
     EXPECT_TRUE(from.view().empty());
     SecretBytes over(64);
     over = std::move(to);
-    EXPECT_TRUE(holds(over, kBytes));
+    EXPECT_TRUE(holds(over, kSecret));
     EXPECT_TRUE(to.empty());  // NOLINT(bugprone-use-after-move)
 }
 
 TEST(SecretBytes, SelfAssignmentKeepsTheKey)
 {
-    SecretBytes secret{std::span(kBytes)};
+    SecretBytes secret{std::span(kSecret)};
     SecretBytes& same = secret;
     secret = std::move(same);
-    EXPECT_TRUE(holds(secret, kBytes));
+    EXPECT_TRUE(holds(secret, kSecret));
 }
 
 TEST(Wipe, OverwritesAndTakesNothing)
@@ -82,14 +82,14 @@ TEST(Wipe, OverwritesAndTakesNothing)
 
 TEST(EqualConstantTime, ComparesAllOfIt)
 {
-    std::array<uint8_t, 4> other = kBytes;
-    EXPECT_TRUE(equal_constant_time(kBytes, other));
+    std::array<uint8_t, 4> other = kSecret;
+    EXPECT_TRUE(equal_constant_time(kSecret, other));
     for (size_t i = 0; i < other.size(); i++) {
-        other = kBytes;
+        other = kSecret;
         other[i] ^= 0x80;
-        EXPECT_FALSE(equal_constant_time(kBytes, other)) << i;
+        EXPECT_FALSE(equal_constant_time(kSecret, other)) << i;
     }
-    EXPECT_FALSE(equal_constant_time(kBytes, std::span(kBytes).first(3)));
+    EXPECT_FALSE(equal_constant_time(kSecret, std::span(kSecret).first(3)));
     EXPECT_TRUE(equal_constant_time({}, {}));
 }
 

@@ -12,7 +12,7 @@ using test::bytes_of;
 using test::counting;
 using test::hex;
 
-struct Vector {
+struct AesVector {
     const char* name;
     AesMode mode;
     std::vector<uint8_t> key, iv, plain, cipher;
@@ -23,9 +23,9 @@ std::vector<uint8_t> counter_block(const char* nonce, const char* iv)
     return hex(std::string(nonce) + iv + "00000001");  // RFC 3686 section 4
 }
 
-const std::vector<Vector>& all_vectors()
+const std::vector<AesVector>& aes_vectors()
 {
-    static const std::vector<Vector> vectors = {
+    static const std::vector<AesVector> vectors = {
         {"RFC 3602 case 1", AesMode::kCbc, hex("06a9214036b8a15b512e03d534120006"),
          hex("3dafba429d9eb430b422da802c9fac41"), bytes_of("Single block msg"),
          hex("e353779c1079aeb82708942dbe77181a")},
@@ -71,7 +71,7 @@ const std::vector<Vector>& all_vectors()
 
 TEST(Aes, EncryptsAndDecryptsRfc3602Rfc3686AndSp800_38a)
 {
-    for (const auto& vector : all_vectors()) {
+    for (const auto& vector : aes_vectors()) {
         SCOPED_TRACE(vector.name);
         auto seal = Aes::create(vector.mode, Operation::kSeal, vector.key);
         auto open = Aes::create(vector.mode, Operation::kOpen, vector.key);

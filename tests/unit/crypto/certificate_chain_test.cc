@@ -14,7 +14,7 @@ using test::kDay;
 using test::KeyKind;
 using test::kPkiNow;
 
-Certificate read(const Issued& issued)
+Certificate certificate_of(const Issued& issued)
 {
     return Certificate::from_der(issued.der()).value();
 }
@@ -41,12 +41,12 @@ base::Result<std::vector<Certificate>> verify(const Issued& leaf, const Case& c)
     std::vector<Certificate> others, anchors;
     std::vector<RevocationList> revoked;
     for (const auto* other : c.others)
-        others.push_back(read(*other));
+        others.push_back(certificate_of(*other));
     for (const auto* anchor : c.anchors)
-        anchors.push_back(read(*anchor));
+        anchors.push_back(certificate_of(*anchor));
     for (const auto& list : c.revoked)
         revoked.push_back(RevocationList::parse(list).value());
-    const auto certificate = read(leaf);
+    const auto certificate = certificate_of(leaf);
     return verify_chain({certificate, others, anchors, revoked, c.unix_seconds, c.revocation});
 }
 

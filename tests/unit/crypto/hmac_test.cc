@@ -12,7 +12,7 @@ using test::bytes_of;
 using test::counting;
 using test::hex;
 
-struct Vector {
+struct HmacVector {
     const char* name;
     std::vector<uint8_t> key, message;
     const char* sha256;
@@ -20,9 +20,9 @@ struct Vector {
     const char* sha512;
 };
 
-const std::vector<Vector>& all_vectors()
+const std::vector<HmacVector>& hmac_vectors()
 {
-    static const std::vector<Vector> vectors = {
+    static const std::vector<HmacVector> vectors = {
         {"RFC 4231 case 1", std::vector<uint8_t>(20, 0x0b), bytes_of("Hi There"),
          "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7",
          "afd03944d84895626b0825f4ab46907f15f9dadbe4101ec682aa034c7cebc59cfaea9ea9076ede7f4af152e8b2fa9cb6",
@@ -69,7 +69,7 @@ const std::vector<Vector>& all_vectors()
 
 TEST(Hmac, ComputesRfc4231)
 {
-    for (const auto& vector : all_vectors()) {
+    for (const auto& vector : hmac_vectors()) {
         SCOPED_TRACE(vector.name);
         const std::pair<Hash, const char*> all[] = {
             {Hash::kSha256, vector.sha256}, {Hash::kSha384, vector.sha384}, {Hash::kSha512, vector.sha512}};

@@ -35,7 +35,7 @@ IkeConnection connection()
     return out;
 }
 
-std::string text_of(const std::vector<base::Error>& errors)
+std::string errors_of(const std::vector<base::Error>& errors)
 {
     std::string out;
     for (const auto& error : errors)
@@ -43,7 +43,7 @@ std::string text_of(const std::vector<base::Error>& errors)
     return out;
 }
 
-struct Case {
+struct ConnectionCase {
     const char* name;
     std::function<void(IkeConnection&)> change;
     const char* what;  // null: it is valid
@@ -52,7 +52,7 @@ struct Case {
 TEST(IkeConnection, ValidationNamesTheField)
 {
     using C = IkeConnection;
-    const Case kCases[] = {
+    const ConnectionCase kCases[] = {
         {"plain", [](C&) {}, nullptr},
         {"no name", [](C& c) { c.name = ""; }, "name: it is empty"},
         {"any peer", [](C& c) { c.remote_addrs.clear(); }, nullptr},
@@ -126,7 +126,7 @@ TEST(IkeConnection, ValidationNamesTheField)
     for (const auto& item : kCases) {
         IkeConnection c = connection();
         item.change(c);
-        const std::string text = text_of(validate(c));
+        const std::string text = errors_of(validate(c));
         if (item.what == nullptr)
             EXPECT_EQ(text, "") << item.name;
         else
@@ -141,7 +141,7 @@ TEST(IkeConnection, AllErrorsComeAtOnce)
     c.local_port = c.remote_port = 0;
     c.children[0].replay_window = 5;
     c.ppk_required = true;
-    EXPECT_EQ(validate(c).size(), 5U) << text_of(validate(c));
+    EXPECT_EQ(validate(c).size(), 5U) << errors_of(validate(c));
 }
 
 TEST(IkeConnection, WhomItIsAbout)

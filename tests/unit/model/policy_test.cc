@@ -35,7 +35,7 @@ Policy bypass()
     return policy;
 }
 
-struct Case {
+struct PolicyCase {
     std::function<Policy()> base;
     std::function<void(Policy&)> change;
     std::vector<const char*> expected;  // how each error starts
@@ -43,7 +43,7 @@ struct Case {
 
 TEST(Policy, Validation)
 {
-    const std::vector<Case> cases = {
+    const std::vector<PolicyCase> cases = {
         {protect, [](Policy&) {}, {}},
         {bypass, [](Policy&) {}, {}},
         {bypass, [](Policy& p) { p.action = Action::kDiscard; }, {}},

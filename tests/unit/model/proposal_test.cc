@@ -64,7 +64,7 @@ TEST(Proposal, EspWordsAreIanaNumbers)
     EXPECT_EQ(esp("aes256gmac"), (List{{T::kEncryption, 21, 256}, {T::kSequenceNumbers, 0}}));
 }
 
-struct Refused {
+struct RefusedProposal {
     const char* text;
     const char* what;
     const char* hint;
@@ -72,7 +72,7 @@ struct Refused {
 
 TEST(Proposal, RefusesForIkeAndSaysWhatInstead)
 {
-    static constexpr Refused kRefused[] = {
+    static constexpr RefusedProposal kRefused[] = {
         {"", "has an empty word", "aes128"},
         {"aes128--x25519", "has an empty word", "aes128"},
         {"aes128-sha256", "names no key exchange group", "x25519"},
@@ -110,7 +110,7 @@ TEST(Proposal, RefusesForIkeAndSaysWhatInstead)
 
 TEST(Proposal, RefusesForEspAndSaysWhatInstead)
 {
-    static constexpr Refused kRefused[] = {
+    static constexpr RefusedProposal kRefused[] = {
         {"aes128", "names no integrity algorithm", "sha256"},
         {"aes128gcm16-sha256", "authenticates by itself", "remove it"},
         {"aes128gcm16-prfsha256", "pseudo-random function of IKE", "proposals"},

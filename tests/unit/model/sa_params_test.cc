@@ -51,14 +51,14 @@ std::string text_of(const std::vector<base::Error>& errors)
     return out;
 }
 
-struct Case {
+struct SaCase {
     const char* title;
     std::function<SaParams()> base;
     std::function<void(SaParams&)> change;
     const char* starts_with;  // of the one error; null: valid
 };
 
-void run(const std::vector<Case>& cases)
+void run(const std::vector<SaCase>& cases)
 {
     for (const auto& item : cases) {
         SaParams sa = item.base();
