@@ -29,6 +29,9 @@
 #define IIPS_BURST 64
 #define IIPS_RING_SIZE 4096
 #define IIPS_MAX_WINDOW 4096
+#define IIPS_MAX_FRAGMENTS 4	/* of a datagram the port puts together, as cn10k */
+#define IIPS_DATAGRAMS 64	/* that may be incomplete at once */
+#define IIPS_REASSEMBLY_MAX_MS 60000
 #define IIPS_RSS_TYPES (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_ESP)
 
 extern int iips_logtype;
@@ -144,6 +147,42 @@ TAILQ_HEAD(iips_flow_list, rte_flow);
 
 extern const struct rte_flow_ops iips_flow_ops;
 
+/* ---- reassembly of inner packets (iips_reassembly.c) ---- */
+
+struct iips_piece {
+	struct rte_mbuf *m;
+	uint16_t offset, len;		/* of what it carries */
+	uint16_t header;		/* bytes in front of that */
+	bool last;
+};
+
+/* Compared as bytes: no holes. */
+struct iips_datagram_key {
+	uint8_t addresses[32];
+	uint32_t id;
+	uint32_t slot, generation;	/* of the session */
+	uint8_t family, protocol, unused[2];
+};
+
+struct iips_datagram {
+	bool used;
+	bool spoiled;			/* fragments contradict each other: gathered, never put together */
+	uint16_t queue;			/* that received the first of it */
+	uint16_t count;
+	uint32_t total;			/* bytes, once the last fragment is here */
+	uint64_t since;			/* TSC */
+	struct iips_datagram_key key;
+	struct iips_piece pieces[IIPS_MAX_FRAGMENTS];	/* in the order they came */
+};
+
+struct iips_reassembly {
+	struct rte_eth_ip_reassembly_params conf;	/* flags 0: off */
+	int dynfield;			/* offset of what links an incomplete datagram's fragments */
+	uint64_t incomplete;		/* mbuf flag; 0: not registered */
+	rte_spinlock_t lock;		/* of datagrams: queues share them */
+	struct iips_datagram datagrams[IIPS_DATAGRAMS];
+};
+
 /* ---- port ---- */
 
 struct iips_queue {
@@ -205,6 +244,7 @@ struct iips_port {
 	uint32_t generic_flows;
 	uint64_t stale_tags;
 	uint64_t fault_count;
+	struct iips_reassembly reassembly;
 };
 
 static inline rte_security_dynfield_t *iips_tag(struct rte_mbuf *m)
@@ -254,6 +294,20 @@ int iips_reta_update(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *r
 int iips_reta_query(struct rte_eth_dev *dev, struct rte_eth_rss_reta_entry64 *reta, uint16_t size);
 int iips_rss_hash_update(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf);
 int iips_rss_hash_conf_get(struct rte_eth_dev *dev, struct rte_eth_rss_conf *conf);
+
+/* iips_reassembly.c */
+int iips_reassembly_capability_get(struct rte_eth_dev *dev, struct rte_eth_ip_reassembly_params *capa);
+int iips_reassembly_conf_get(struct rte_eth_dev *dev, struct rte_eth_ip_reassembly_params *conf);
+int iips_reassembly_conf_set(struct rte_eth_dev *dev, const struct rte_eth_ip_reassembly_params *conf);
+/* What to receive now that this opened packet of the session is here: itself when it is whole, a datagram it completes or spoils, or
+ * NULL. */
+struct rte_mbuf *iips_reassemble(struct iips_port *port, const struct iips_sa *sa, struct rte_mbuf *m, uint16_t queue);
+/* An incomplete datagram of the queue whose time is up, or NULL. */
+struct rte_mbuf *iips_reassembly_overdue(struct iips_port *port, uint16_t queue);
+/* With the fragments that hang on it. */
+void iips_free_received(const struct iips_port *port, struct rte_mbuf *m);
+/* Frees what is held. Data path stopped. */
+void iips_reassembly_forget(struct iips_port *port);
 
 /* iips_flow.c */
 const struct rte_flow *iips_match(const struct iips_port *port, const struct iips_frame *frame);

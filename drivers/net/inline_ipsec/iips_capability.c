@@ -40,8 +40,8 @@ static const struct rte_cryptodev_capabilities bf2_crypto[] = {
 	CAP_END,
 };
 
-#define GENERIC_OPTIONS(is_esn)                                                                                     \
-	{ .esn = is_esn, .udp_encap = 1, .copy_dscp = 1, .copy_flabel = 1, .copy_df = 1, .ecn = 1, .stats = 1,        \
+#define CRYPTO_OPTIONS                                                                                              \
+	{ .udp_encap = 1, .copy_dscp = 1, .copy_flabel = 1, .copy_df = 1, .ecn = 1, .stats = 1,        \
 	  .iv_gen_disable = 1, .tunnel_hdr_verify = RTE_SECURITY_IPSEC_TUNNEL_VERIFY_SRC_DST_ADDR,                    \
 	  .udp_ports_verify = 1, .ip_csum_enable = 1, .l4_csum_enable = 1 }
 
@@ -51,17 +51,23 @@ static const struct rte_cryptodev_capabilities bf2_crypto[] = {
 		     .direction = RTE_SECURITY_IPSEC_SA_DIR_##d, .options = opts, .replay_win_sz_max = win },         \
 	  .crypto_capabilities = crypto, .ol_flags = RTE_SECURITY_TX_OLOAD_NEED_MDATA }
 
+/* Inner packets are put together again behind ESP, so where the port does the whole protocol. */
+#define PROTOCOL_OPTIONS                                                                                            \
+	{ .esn = 1, .udp_encap = 1, .copy_dscp = 1, .copy_flabel = 1, .copy_df = 1, .ecn = 1, .stats = 1,             \
+	  .iv_gen_disable = 1, .tunnel_hdr_verify = RTE_SECURITY_IPSEC_TUNNEL_VERIFY_SRC_DST_ADDR,                    \
+	  .udp_ports_verify = 1, .ip_csum_enable = 1, .l4_csum_enable = 1, .ip_reassembly_en = 1 }
+
 /* Inline crypto has no ESN: the high half is not in the packet, and rte_security has no way to hand it over. */
 #define PROTOCOL_CAPABILITIES 4	/* come first */
 static const struct rte_security_capability generic_capabilities[] = {
-	CAPABILITY(PROTOCOL, TUNNEL, EGRESS, GENERIC_OPTIONS(1), 0, generic_crypto),
-	CAPABILITY(PROTOCOL, TUNNEL, INGRESS, GENERIC_OPTIONS(1), IIPS_MAX_WINDOW, generic_crypto),
-	CAPABILITY(PROTOCOL, TRANSPORT, EGRESS, GENERIC_OPTIONS(1), 0, generic_crypto),
-	CAPABILITY(PROTOCOL, TRANSPORT, INGRESS, GENERIC_OPTIONS(1), IIPS_MAX_WINDOW, generic_crypto),
-	CAPABILITY(CRYPTO, TUNNEL, EGRESS, GENERIC_OPTIONS(0), 0, generic_crypto),
-	CAPABILITY(CRYPTO, TUNNEL, INGRESS, GENERIC_OPTIONS(0), 0, generic_crypto),
-	CAPABILITY(CRYPTO, TRANSPORT, EGRESS, GENERIC_OPTIONS(0), 0, generic_crypto),
-	CAPABILITY(CRYPTO, TRANSPORT, INGRESS, GENERIC_OPTIONS(0), 0, generic_crypto),
+	CAPABILITY(PROTOCOL, TUNNEL, EGRESS, PROTOCOL_OPTIONS, 0, generic_crypto),
+	CAPABILITY(PROTOCOL, TUNNEL, INGRESS, PROTOCOL_OPTIONS, IIPS_MAX_WINDOW, generic_crypto),
+	CAPABILITY(PROTOCOL, TRANSPORT, EGRESS, PROTOCOL_OPTIONS, 0, generic_crypto),
+	CAPABILITY(PROTOCOL, TRANSPORT, INGRESS, PROTOCOL_OPTIONS, IIPS_MAX_WINDOW, generic_crypto),
+	CAPABILITY(CRYPTO, TUNNEL, EGRESS, CRYPTO_OPTIONS, 0, generic_crypto),
+	CAPABILITY(CRYPTO, TUNNEL, INGRESS, CRYPTO_OPTIONS, 0, generic_crypto),
+	CAPABILITY(CRYPTO, TRANSPORT, EGRESS, CRYPTO_OPTIONS, 0, generic_crypto),
+	CAPABILITY(CRYPTO, TRANSPORT, INGRESS, CRYPTO_OPTIONS, 0, generic_crypto),
 	{ .action = RTE_SECURITY_ACTION_TYPE_NONE },
 };
 

@@ -123,7 +123,8 @@ static int dev_stop(struct rte_eth_dev *dev)
 	iips_quiesce(port);
 	for (q = 0; q < port->nb_rx; q++)
 		while (port->rx[q].ring != NULL && rte_ring_dequeue(port->rx[q].ring, (void **)&m) == 0)
-			rte_pktmbuf_free(m);
+			iips_free_received(port, m);
+	iips_reassembly_forget(port);
 	iips_resume(port);
 	return has_backing(port) ? rte_eth_dev_stop(port->backing) : 0;
 }
@@ -308,6 +309,9 @@ static const struct eth_dev_ops dev_ops = {
 	.rss_hash_update = iips_rss_hash_update,
 	.rss_hash_conf_get = iips_rss_hash_conf_get,
 	.flow_ops_get = flow_ops_get,
+	.ip_reassembly_capability_get = iips_reassembly_capability_get,
+	.ip_reassembly_conf_get = iips_reassembly_conf_get,
+	.ip_reassembly_conf_set = iips_reassembly_conf_set,
 };
 
 /* ---- probe ---- */
@@ -431,6 +435,7 @@ static int probe_with(struct rte_vdev_device *vdev, struct rte_kvargs *args)
 	port->link = (struct rte_eth_link){ .link_speed = RTE_ETH_SPEED_NUM_100G, .link_duplex = RTE_ETH_LINK_FULL_DUPLEX,
 					    .link_status = RTE_ETH_LINK_DOWN, .link_autoneg = RTE_ETH_LINK_FIXED };
 	init_queues(port);
+	rte_spinlock_init(&port->reassembly.lock);
 	ret = read_args(port, args, rte_vdev_device_name(vdev));
 	if (ret == 0)
 		ret = iips_security_init(port);

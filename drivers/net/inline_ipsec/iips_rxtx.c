@@ -65,10 +65,19 @@ static bool link_is_lost(struct iips_port *port)
 
 /* ---- receive ---- */
 
-/* Inline work on one frame. False: the port drops it. */
-static bool ingress_one(struct iips_port *port, struct rte_mbuf *m, const struct iips_frame *f, const struct rte_flow *rule,
-			struct iips_events *events)
+static void to_queue(struct iips_port *port, uint16_t queue, struct rte_mbuf *m)
 {
+	if (rte_ring_enqueue(port->rx[queue].ring, m) == 0)
+		return;
+	__atomic_add_fetch(&port->rx[queue].errors, 1, __ATOMIC_RELAXED);
+	iips_free_received(port, m);
+}
+
+/* Inline work on one frame. False: the port drops it. True: the frame in *held is received; NULL: it waits for other fragments. */
+static bool ingress_one(struct iips_port *port, struct rte_mbuf **held, const struct iips_frame *f, const struct rte_flow *rule,
+			uint16_t queue, struct iips_events *events)
+{
+	struct rte_mbuf *m = *held;
 	enum iips_verdict verdict;
 	struct iips_sa *sa;
 
@@ -88,6 +97,8 @@ static bool ingress_one(struct iips_port *port, struct rte_mbuf *m, const struct
 	if (verdict == IIPS_FAILED)
 		m->ol_flags |= RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED;
 	*iips_tag(m) = (uint64_t)(uintptr_t)sa->userdata;
+	if (verdict == IIPS_OK && sa->xform.options.ip_reassembly_en && port->reassembly.conf.flags != 0)
+		*held = iips_reassemble(port, sa, m, queue);
 	return true;
 }
 
@@ -104,10 +115,11 @@ static void receive_one(struct iips_port *port, struct rte_mbuf *m, struct iips_
 	rule = iips_match(port, &f);
 	queue = iips_steer(port, m, &f, rule);
 	m->port = port->dev->data->port_id;
-	if (link_is_lost(port) || (rule != NULL && rule->drop) || !ingress_one(port, m, &f, rule, events) ||
-	    rte_ring_enqueue(port->rx[queue].ring, m) != 0) {
+	if (link_is_lost(port) || (rule != NULL && rule->drop) || !ingress_one(port, &m, &f, rule, queue, events)) {
 		__atomic_add_fetch(&port->rx[queue].errors, 1, __ATOMIC_RELAXED);
 		rte_pktmbuf_free(m);
+	} else if (m != NULL) {
+		to_queue(port, queue, m);
 	}
 }
 
@@ -116,7 +128,7 @@ uint16_t iips_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t n)
 	struct iips_queue *q = rxq;
 	struct iips_port *port = q->port;
 	struct iips_events events = { .count = 0 };
-	struct rte_mbuf *wire[IIPS_BURST];
+	struct rte_mbuf *wire[IIPS_BURST], *overdue;
 	uint16_t i, got;
 
 	rte_spinlock_lock(&q->lock);
@@ -125,6 +137,8 @@ uint16_t iips_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t n)
 		for (i = 0; i < got; i++)
 			receive_one(port, wire[i], &events);
 	}
+	while ((overdue = iips_reassembly_overdue(port, q->index)) != NULL)
+		to_queue(port, q->index, overdue);
 	got = (uint16_t)rte_ring_dequeue_burst(q->ring, (void **)pkts, n, NULL);
 	for (i = 0; i < got; i++)
 		q->bytes += pkts[i]->pkt_len;

@@ -148,8 +148,10 @@ static const char *refuses(const struct iips_port *port, const struct rte_securi
 		return "no capability for this action, mode and direction";
 	if (conf->ipsec.options.esn && !cap->ipsec.options.esn)
 		return "no ESN with this action";
-	if (conf->ipsec.options.ip_reassembly_en || conf->ipsec.options.dec_ttl)
-		return "no reassembly and no TTL decrement";
+	if (conf->ipsec.options.ip_reassembly_en && !cap->ipsec.options.ip_reassembly_en)
+		return "no IP reassembly with this action";
+	if (conf->ipsec.options.dec_ttl)
+		return "no TTL decrement";
 	if (conf->ipsec.direction == RTE_SECURITY_IPSEC_SA_DIR_INGRESS &&
 	    conf->ipsec.replay_win_sz > cap->ipsec.replay_win_sz_max)
 		return "the replay window is larger than the port's";
