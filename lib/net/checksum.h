@@ -32,14 +32,23 @@ namespace ipsecgw::net {
     return static_cast<uint16_t>(sum + (sum >= 0xffff ? 1 : 0));
 }
 
-/// Whether the checksum of an IPv4 header without options (20 bytes) is right.
+/// Whether a sum that is not 0 itself is 0 in one's complement, which is arithmetic modulo 0xffff. A product with the
+/// inverse of 0xffff modulo 2^64 is small for its multiples alone: where the compiler chooses to divide instead, the
+/// division takes longer than all else of a header.
+[[nodiscard]] constexpr bool is_all_ones(uint64_t sum) noexcept
+{
+    constexpr uint64_t kInverse = 0xfffefffefffeffff;
+    static_assert(kInverse * 0xffff == 1);
+    return sum * kInverse <= UINT64_MAX / 0xffff;
+}
+
+/// Whether the checksum of an IPv4 header without options (20 bytes) is right. The sum is not 0: the version is in it.
 [[nodiscard]] inline bool ipv4_checksum_holds(const uint8_t* header) noexcept
 {
     uint32_t words[5];
     std::memcpy(words, header, sizeof words);
     const uint64_t sum = uint64_t{words[0]} + words[1] + words[2] + words[3] + words[4];
-    // One's complement is arithmetic modulo 0xffff. The sum is not 0 itself: the version is in it.
-    return sum % 0xffff == 0;
+    return is_all_ones(sum);
 }
 
 /// Sum of the pseudo header of TCP, UDP and ICMPv6 (RFC 9293 3.1, RFC 8200 section 8.1).
