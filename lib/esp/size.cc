@@ -29,8 +29,8 @@ uint32_t bytes_around_text(const sa::OutboundSa& sa) noexcept
 uint32_t sealed_bytes(const sa::OutboundSa& sa, uint32_t inner_bytes) noexcept
 {
     const uint32_t text = std::max<uint32_t>(inner_bytes, sa.tfc_pad_to) - header_outside_text(sa);
-    const uint32_t align = sa.align_bytes;
-    return bytes_around_text(sa) + (text + kTrailerBytes + align - 1) / align * align;
+    const uint32_t mask = sa.align_bytes - 1u;  // a power of two (RFC 4303 section 2.4)
+    return bytes_around_text(sa) + ((text + kTrailerBytes + mask) & ~mask);
 }
 
 uint32_t inner_mtu(const sa::OutboundSa& sa, uint32_t path_mtu) noexcept
@@ -38,7 +38,7 @@ uint32_t inner_mtu(const sa::OutboundSa& sa, uint32_t path_mtu) noexcept
     const uint32_t around = bytes_around_text(sa);
     if (path_mtu < around)
         return 0;
-    const uint32_t text_and_trailer = (path_mtu - around) / sa.align_bytes * sa.align_bytes;
+    const uint32_t text_and_trailer = (path_mtu - around) & ~(sa.align_bytes - 1u);
     if (text_and_trailer < kTrailerBytes)
         return 0;
     const uint32_t inner = text_and_trailer - kTrailerBytes + header_outside_text(sa);
