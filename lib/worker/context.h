@@ -16,6 +16,7 @@
 #include "esp/look_aside.h"
 #include "worker/classify.h"
 #include "worker/flow_cache.h"
+#include "worker/known_flows.h"
 #include "worker/own_addresses.h"
 #include "worker/packet_info.h"
 #include "worker/rate_limit.h"
@@ -49,12 +50,30 @@ struct Outgoing {
     sa::OutboundSa* sa;
 };
 
+/// Packets on their way into inbound SAs that this worker owns, each with its own.
+struct Incoming {
+    uint16_t count = 0;
+    std::array<rte_mbuf*, kMaxWork> packets;
+    std::array<sa::InboundSa*, kMaxWork> sas;
+
+    void add(rte_mbuf* m, sa::InboundSa& sa) noexcept
+    {
+        packets[count] = m;
+        sas[count++] = &sa;
+    }
+    [[nodiscard]] bool full() const noexcept { return count == packets.size(); }
+};
+
 struct PortState {
     const PortView* view = nullptr;
     std::vector<uint16_t> rx_queues;  // polled here
     uint16_t tx_queue = 0;
     uint16_t tx_worker = 0;  // who owns that queue; another worker than this one takes packets by its ring
+    uint64_t mac_word = 0;   // the port's address, as the start of a frame that is for it
+    // Frames that wait, their bytes, and whether any of them is for a session.
     Batch tx;
+    uint64_t tx_bytes = 0;
+    uint64_t tx_flags = 0;
 };
 
 struct Context {
@@ -78,6 +97,7 @@ struct Context {
     uint64_t spd_generation = kNoGeneration;
     uint64_t route_generation = kNoGeneration;
     FlowCache flows;
+    KnownFlows known;
     RouteCache routes;
     RateLimit icmp_limit;
     uint32_t turns_since_quiescent = 0;
@@ -118,8 +138,13 @@ bool read_spi(const PortView& port, rte_mbuf* m) noexcept;
 /// ESP packets with PacketInfo::spi set: to their owner, or opened and on. `kinds` tells each packet's fate when no SA
 /// claims it.
 void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kind> kinds) noexcept;
-/// An authentic packet, as it came out of its SA, starting at its IP header: selectors, then on.
-void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept;
+/// Opens packets of SAs this worker owns, SA by SA, each SA's packets in order. PacketInfo::in_port and l3_len are set.
+void open_owned(Context& context, Incoming& incoming) noexcept;
+/// What opening reads and writes beside the SA's own first lines.
+void prefetch_for_opening(const sa::InboundSa& sa) noexcept;
+/// Authentic packets, as they came out of their SA, starting at their IP headers: selectors, then on. In order.
+/// PacketInfo::in_port is set.
+void opened(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> packets) noexcept;
 /// ESP packets another worker handed over; their SAs are looked up again, as they may have gone or moved on the way.
 void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcept;
 
@@ -178,10 +203,10 @@ uint32_t take_handed_over(Context& context) noexcept;
 // or the port the
 //   question came by; an answer to a packet out of an SA does not leave.
 
-/// Packets in clear for somebody else.
+/// Packets in clear for somebody else, as classify() has it; the flows it may remember are so for ever.
 void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* const> packets) noexcept;
-/// A packet out of an inbound SA for somebody else.
-void transit_opened(Context& context, rte_mbuf* m) noexcept;
+/// A packet out of an inbound SA, which its selectors (SelectorSet::id()) allow, for somebody else.
+void transit_opened(Context& context, rte_mbuf* m, uint64_t allowed_by) noexcept;
 /// A packet of our own, PacketInfo::origin and in_port telling why it was made.
 void send_own(Context& context, rte_mbuf* m) noexcept;
 /// False when the inbound SPD says that a packet to the gateway itself may not come in clear; the packet is then
@@ -191,10 +216,25 @@ bool may_arrive_in_clear(Context& context, const PortView& port, rte_mbuf* m) no
 // outbound.cc
 // ---------------------------------------------------------------------------------------------------------------------------
 
+/// The most that sealing adds without TFC padding: outer header and UDP, ESP header, IV, padding and trailer, ICV.
+inline constexpr uint32_t kMostSealedBytes = sa::kMaxOuterBytes + 8 + 16 + 15 + 2 + 32;
+
 /// Queues a packet for sealing, in fragments where it must and may be. Its hop limit has been dealt with.
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept;
 /// Seals and sends what is queued.
 void seal_queued(Context& context) noexcept;
+/// Queues a packet of which nothing is left to be asked.
+inline void enqueue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
+{
+    if (context.outgoing_count == context.outgoing.size()) [[unlikely]]
+        seal_queued(context);
+    const uint16_t at = context.outgoing_count++;
+    context.outgoing[at] = {m, &sa};
+    if (at == 0 || context.outgoing[at - 1].sa != &sa) {
+        rte_prefetch0(&sa.counters[context.index]);
+        rte_prefetch0(&sa.ciphers[context.index]);
+    }
+}
 /// Sends packets that are sealed but for what a port does. In tunnel mode they share the route.
 void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*> packets) noexcept;
 
@@ -244,9 +284,19 @@ void send_too_big(Context& context, rte_mbuf* about, uint32_t mtu) noexcept;
 // tx.cc
 // ---------------------------------------------------------------------------------------------------------------------------------
 
+/// Gives a port's queued frames to it, or to the worker that owns the queue.
+void flush_port(Context& context, PortState& port) noexcept;
 /// Queues a complete frame for a port.
-void transmit(Context& context, uint16_t port_index, rte_mbuf* frame) noexcept;
-/// Gives the queued frames to the ports, or to the worker that owns the queue. Once a turn.
+inline void transmit(Context& context, uint16_t port_index, rte_mbuf* frame) noexcept
+{
+    PortState& port = context.ports[port_index];
+    port.tx.add(frame);
+    port.tx_bytes += frame->pkt_len;
+    port.tx_flags |= frame->ol_flags;
+    if (port.tx.full()) [[unlikely]]
+        flush_port(context, port);
+}
+/// The same for every port. Once a turn.
 void flush_tx(Context& context) noexcept;
 /// Queues what others passed on: frames of workers without a queue, frames of control. Returns how many.
 uint32_t take_frames(Context& context) noexcept;

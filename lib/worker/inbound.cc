@@ -68,12 +68,6 @@ void unclaimed(Context& context, rte_mbuf* m, Kind kind) noexcept
         deliver_clear(context, port, m);
 }
 
-void pass_on(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> packets) noexcept
-{
-    for (rte_mbuf* m : packets)
-        opened(context, sa, m);
-}
-
 /// Inline crypto: what the port has deciphered apart from what it has not, which a rule that is just being made or
 /// unmade lets through; both go by one window. They keep their order within each.
 void open_inline_crypto(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group) noexcept
@@ -97,9 +91,12 @@ void open_inline_crypto(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*
                 break;
         }
     }
-    pass_on(context, sa, group.first(esp::open_deciphered_burst(sa, group.first(deciphered), context.drops)));
+    if (deciphered != 0)
+        opened(context, sa, group.first(esp::open_deciphered_burst(sa, group.first(deciphered), context.drops)));
+    if (others == 0) [[likely]]
+        return;
     const std::span<rte_mbuf*> rest(ciphered.data(), others);
-    pass_on(context, sa, rest.first(esp::open_burst(sa, rest, context.drops)));
+    opened(context, sa, rest.first(esp::open_burst(sa, rest, context.drops)));
 }
 
 /// Packets of one SA, in order.
@@ -110,7 +107,7 @@ void open_group(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group)
             context.look_aside->open(sa, group, context.drops);
             return;
         case sa::OffloadKind::kSoftware:
-            pass_on(context, sa, group.first(esp::open_burst(sa, group, context.drops)));
+            opened(context, sa, group.first(esp::open_burst(sa, group, context.drops)));
             return;
         case sa::OffloadKind::kInlineCrypto:
             open_inline_crypto(context, sa, group);
@@ -123,43 +120,9 @@ void open_group(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group)
     }
 }
 
-/// Opens packets of SAs this worker owns: SA by SA, each SA's packets in the order they came.
-void open_owned(Context& context, Batch& batch) noexcept
+/// Whether the selectors let the SA carry the flow (RFC 4301 section 5.2 step 4).
+bool allowed(Context& context, const sa::SelectorSet* selectors, const sa::FlowKey& flow) noexcept
 {
-    std::array<rte_mbuf*, kMaxWork> group;
-    uint16_t left = batch.count;
-    while (left != 0) {
-        sa::InboundSa* sa = info(batch.packets[0]).inbound;
-        uint16_t grouped = 0;
-        uint16_t others = 0;
-        for (uint16_t i = 0; i < left; i++) {
-            rte_mbuf* m = batch.packets[i];
-            if (info(m).inbound == sa)
-                group[grouped++] = m;
-            else
-                batch.packets[others++] = m;
-        }
-        left = others;
-        context.enter(Stage::kEsp);
-        open_group(context, *sa, {group.data(), grouped});
-    }
-    batch.count = 0;
-}
-
-/// What opening reads and writes beside the SA's own first lines.
-void prefetch_for_opening(const sa::InboundSa& sa) noexcept
-{
-    rte_prefetch0(sa.counters);
-    if (const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire); selectors != nullptr)
-        selectors->prefetch();
-    if (sa.cipher != nullptr)
-        sa.cipher->prefetch();
-}
-
-/// Whether the SA may carry the flow (RFC 4301 section 5.2 step 4).
-bool allowed(Context& context, const sa::InboundSa& sa, const sa::FlowKey& flow) noexcept
-{
-    const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire);
     if (selectors == nullptr)
         return false;
     if (!selectors->is_long()) [[likely]]
@@ -173,11 +136,9 @@ bool allowed(Context& context, const sa::InboundSa& sa, const sa::FlowKey& flow)
     return true;
 }
 
-}  // namespace
-
-void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
+/// Through the stages.
+void opened_one(Context& context, sa::InboundSa& sa, const sa::SelectorSet* selectors, rte_mbuf* m) noexcept
 {
-    context.enter(Stage::kLookUp);
     PacketInfo& packet = info(m);
     packet.origin = Origin::kOpened;
     packet.encapsulated = false;
@@ -186,7 +147,7 @@ void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
         context.drops.drop(m, Drop::kInnerHeader, *sa.counters);
         return;
     }
-    if (!allowed(context, sa, packet.flow)) [[unlikely]] {
+    if (!allowed(context, selectors, packet.flow)) [[unlikely]] {
         context.drops.drop(m, Drop::kSelectorMismatch, *sa.counters);
         return;
     }
@@ -201,8 +162,86 @@ void opened(Context& context, sa::InboundSa& sa, rte_mbuf* m) noexcept
             deliver_opened(context, m);
             return;
         case Place::kElsewhere:
-            transit_opened(context, m);
+            transit_opened(context, m, selectors->id());
             return;
+    }
+}
+
+/// By a known flow's entry: what the stages did with the flow's packets before they do with this one.
+bool send_known(Context& context, const KnownFlows::Entry& entry, const PlainIpv4& plain, rte_mbuf* m) noexcept
+{
+    constexpr uint16_t kHeader = sizeof(net::EthernetHeader);
+    if (plain.hops <= 1 || plain.bytes > context.port(entry.port).mtu || m->data_off < kHeader) [[unlikely]]
+        return false;
+    auto* ip = rte_pktmbuf_mtod(m, uint8_t*);
+    take_hop_of_plain_ipv4(ip);
+    std::memcpy(ip - kHeader, &entry.ethernet, kHeader);
+    m->data_off = static_cast<uint16_t>(m->data_off - kHeader);
+    m->pkt_len = plain.bytes + kHeader;
+    m->data_len = static_cast<uint16_t>(m->pkt_len);
+    transmit(context, entry.port, m);
+    return true;
+}
+
+}  // namespace
+
+void open_owned(Context& context, Incoming& incoming) noexcept
+{
+    std::array<rte_mbuf*, kMaxWork> group;
+    uint16_t left = incoming.count;
+    incoming.count = 0;
+    while (left != 0) {
+        sa::InboundSa* sa = incoming.sas[0];
+        uint16_t grouped = 0;
+        uint16_t others = 0;
+        for (uint16_t i = 0; i < left; i++) {
+            if (incoming.sas[i] == sa) {
+                group[grouped++] = incoming.packets[i];
+            } else {
+                incoming.packets[others] = incoming.packets[i];
+                incoming.sas[others++] = incoming.sas[i];
+            }
+        }
+        left = others;
+        context.enter(Stage::kEsp);
+        open_group(context, *sa, {group.data(), grouped});
+    }
+}
+
+void prefetch_for_opening(const sa::InboundSa& sa) noexcept
+{
+    rte_prefetch0(sa.counters);
+    if (const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire); selectors != nullptr)
+        selectors->prefetch();
+    if (sa.cipher != nullptr)
+        sa.cipher->prefetch();
+}
+
+void opened(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> packets) noexcept
+{
+    context.enter(Stage::kLookUp);
+    const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire);
+    const uint64_t allowed_by = selectors == nullptr ? 0 : selectors->id();
+    std::array<PlainIpv4, kMaxWork> plain;
+    uint64_t usual = 0;  // a bit for each that has a flow to look for
+    for (size_t i = 0; i < packets.size(); i++) {
+        rte_mbuf* m = packets[i];
+        const bool is_plain = read_plain_ipv4(rte_pktmbuf_mtod(m, const uint8_t*), m->data_len,
+                                              m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK, plain[i]);
+        if (!is_plain || !plain[i].flow.has_ports() || allowed_by == 0) [[unlikely]]
+            continue;
+        usual |= uint64_t{1} << i;
+        rte_prefetch0(&context.known.at(plain[i].flow));
+    }
+    context.enter(Stage::kForward);
+    for (size_t i = 0; i < packets.size(); i++) {
+        if ((usual >> i & 1) != 0) [[likely]] {
+            const KnownFlows::Entry& entry = context.known.at(plain[i].flow);
+            if (entry.leads(plain[i].flow, allowed_by, context.route_generation) &&
+                send_known(context, entry, plain[i], packets[i])) [[likely]]
+                continue;
+        }
+        opened_one(context, sa, selectors, packets[i]);
     }
 }
 
@@ -225,7 +264,7 @@ void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kin
     for (rte_mbuf* m : packets)
         context.data.sad->prefetch_found(info(m).spi);
     const sa::InboundSa* last = nullptr;
-    Batch mine;
+    Incoming mine;
     for (size_t i = 0; i < packets.size(); i++) {
         rte_mbuf* m = packets[i];
         PacketInfo& packet = info(m);
@@ -239,11 +278,10 @@ void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kin
             hand_over(context, m, sa->owner);
             continue;
         }
-        packet.inbound = sa;
         if (sa != last)
             prefetch_for_opening(*sa);
         last = sa;
-        mine.add(m);
+        mine.add(m, *sa);
         if (mine.full())
             open_owned(context, mine);
     }
@@ -255,20 +293,21 @@ void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcep
     context.enter(Stage::kLookUp);
     for (rte_mbuf* m : packets)
         context.data.sad->prefetch(info(m).spi);
-    Batch mine, by_port;
+    Incoming mine;
+    Batch by_port;
     for (rte_mbuf* m : packets) {
         PacketInfo& packet = info(m);
         if (packet.spi == 0) {
             take_opened_handed_over(context, m, by_port);
             continue;
         }
-        packet.inbound = context.data.sad->find(packet.spi);
-        if (packet.inbound == nullptr)
+        sa::InboundSa* sa = context.data.sad->find(packet.spi);
+        if (sa == nullptr)
             context.drops.drop(m, Drop::kUnknownSpi);
-        else if (packet.inbound->owner != context.index)
-            hand_over(context, m, packet.inbound->owner);
+        else if (sa->owner != context.index)
+            hand_over(context, m, sa->owner);
         else
-            mine.add(m);
+            mine.add(m, *sa);
         if (mine.full())
             open_owned(context, mine);
     }

@@ -35,8 +35,7 @@ void accept_run(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> run) n
     }
     if (good == 0)
         return;
-    for (rte_mbuf* m : run.first(esp::accept_opened(sa, run.first(good), context.drops)))
-        opened(context, sa, m);
+    opened(context, sa, run.first(esp::accept_opened(sa, run.first(good), context.drops)));
 }
 
 }  // namespace

@@ -15,8 +15,7 @@ uint32_t take_ciphered(Context& context) noexcept
     while (context.look_aside->take(group, context.drops)) {
         const std::span<rte_mbuf*> kept(group.packets.data(), group.kept);
         if (group.inbound != nullptr) {
-            for (rte_mbuf* m : kept)
-                opened(context, *group.inbound, m);
+            opened(context, *group.inbound, kept);
         } else {
             send_sealed(context, *group.outbound, kept);
         }

@@ -12,9 +12,6 @@ namespace {
 
 constexpr uint32_t kIpv6MinimumMtu = 1280;  // RFC 8200 section 5
 
-/// The most that sealing adds without TFC padding: outer header and UDP, ESP header, IV, padding and trailer, ICV.
-constexpr uint32_t kMostSealedBytes = sa::kMaxOuterBytes + 8 + 16 + 15 + 2 + 32;
-
 /// The upper bound of what an SA's packets may be on their way; without a route there is none yet.
 uint32_t path_mtu(const Route& route) noexcept
 {
@@ -32,18 +29,6 @@ uint32_t bytes_sealed(const sa::OutboundSa& sa, rte_mbuf* m) noexcept
     return esp::sealed_bytes(sa, m->pkt_len - more) + more;
 }
 
-void enqueue(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
-{
-    if (context.outgoing_count == context.outgoing.size())
-        seal_queued(context);
-    const uint16_t at = context.outgoing_count++;
-    context.outgoing[at] = {m, &sa};
-    if (at == 0 || context.outgoing[at - 1].sa != &sa) {
-        rte_prefetch0(&sa.counters[context.index]);
-        rte_prefetch0(&sa.ciphers[context.index]);
-    }
-}
-
 /// Larger inside than `mtu` outside allows. Fragments before it seals (RFC 4301 section 8.2 leaves the choice), so that
 /// the peer has nothing to put together; where that may not be, the sender learns what fits.
 void shrink_or_reject(Context& context, rte_mbuf* m, sa::OutboundSa& sa, uint32_t mtu) noexcept
@@ -53,7 +38,7 @@ void shrink_or_reject(Context& context, rte_mbuf* m, sa::OutboundSa& sa, uint32_
         Batch pieces;
         fragment(context, m, inner, pieces);
         for (rte_mbuf* piece : pieces.all())
-            enqueue(context, piece, sa);
+            enqueue_for_sealing(context, piece, sa);
         return;
     }
     // An IPv6 sender never goes below 1280 (RFC 8201 section 4): telling it less would be told in vain.
@@ -97,7 +82,7 @@ void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexce
             }
         }
     }
-    enqueue(context, m, sa);
+    enqueue_for_sealing(context, m, sa);
 }
 
 void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*> packets) noexcept

@@ -171,6 +171,8 @@ void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* c
                 prefetch_for(context, *last);
     }
     for (size_t i = 0; i < packets.size(); i++) {
+        if (policies[i] != nullptr && policies[i]->action == Action::kProtect)
+            context.known.learn_outbound(info(packets[i]), *policies[i], context.spd_generation);
         if (policies[i] != nullptr)
             apply(context, *policies[i], packets[i]);
         else
@@ -178,12 +180,14 @@ void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* c
     }
 }
 
-void transit_opened(Context& context, rte_mbuf* m) noexcept
+void transit_opened(Context& context, rte_mbuf* m, uint64_t allowed_by) noexcept
 {
     context.enter(Stage::kForward);
     const sa::FlowKey& flow = info(m).flow;
     const Route route = route_to(context, flow);
     if (route.port == nullptr || route.port->role == PortRole::kProtected) {
+        if (route.mac != nullptr)
+            context.known.learn_inbound(info(m), allowed_by, route, context.route_generation);
         forward_in_clear(context, m, route);
         return;
     }

@@ -1,7 +1,14 @@
 // Polling, and the split of what came into the kinds of work.
+//
+// A packet of a known flow (known_flows.h), or ESP of an SA, takes a short way; whatever is unusual about a frame, or
+// no longer holds of its flow, sends it through the stages as it came. A burst's frames keep their order all the same,
+// but for ESP, which follows what came in clear.
+#include <cstring>
+
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
 
+#include "esp/seal.h"
 #include "worker/classify.h"
 #include "worker/context.h"
 #include "worker/parse.h"
@@ -10,34 +17,189 @@ namespace ipsecgw::worker {
 
 namespace {
 
-constexpr uint16_t kPrefetchAhead = 4;
+using model::PortRole;
 
-/// ESP candidates of one burst; the SAD is asked for them together.
-struct Candidates {
-    uint16_t count = 0;
-    std::array<rte_mbuf*, kBurst> packets;
-    std::array<Kind, kBurst> kinds;
-    Batch opened;  // by the port
+constexpr uint16_t kPrefetchAhead = 4;
+constexpr uint16_t kEthernet = sizeof(net::EthernetHeader);
+
+enum class Way : uint8_t {
+    kStages,
+    kSeal,  // in clear, from the protected side, of a flow that may be known
+    kOpen,  // ESP over plain IPv4
+    kDone,
 };
 
-void count_received(Context& context, const PortState& port, std::span<rte_mbuf*> burst) noexcept
+/// A burst of one port on its way.
+struct Burst {
+    // The arrays are written before they are read.
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init)
+    Burst(const PortState& of, std::span<rte_mbuf*> received) noexcept : port(of), frames(received) {}
+
+    const PortState& port;
+    std::span<rte_mbuf*> frames;
+    std::array<Way, kBurst> ways;
+    std::array<PlainIpv4, kBurst> plain;
+    std::array<const sa::PolicyEntry*, kBurst> policies;  // of kSeal
+    std::array<sa::OutboundSa*, kBurst> sas;              // of kSeal
+    // What goes through the stages, and waits for its like.
+    Batch clear;
+    Batch opened;  // by the port
+    // ESP candidates; the SAD is asked for them together.
+    uint16_t candidate_count = 0;
+    std::array<rte_mbuf*, kBurst> candidates;
+    std::array<Kind, kBurst> kinds;
+};
+
+/// Counts the packets of one policy together.
+class HitCounter {
+  public:
+    explicit HitCounter(uint16_t worker) noexcept : worker_(worker) {}
+    ~HitCounter() { flush(); }
+    HitCounter(const HitCounter&) = delete;
+    HitCounter& operator=(const HitCounter&) = delete;
+
+    void add(const sa::PolicyEntry& policy) noexcept
+    {
+        if (&policy != policy_) {
+            flush();
+            policy_ = &policy;
+        }
+        hits_++;
+    }
+
+  private:
+    void flush() noexcept
+    {
+        if (hits_ != 0)
+            policy_->hits[worker_].add(hits_);
+        hits_ = 0;
+    }
+    const uint16_t worker_;
+    const sa::PolicyEntry* policy_ = nullptr;
+    uint64_t hits_ = 0;
+};
+
+/// Reads a frame for us; which way its packet may take.
+Way look(const PortState& port, PortRole role, rte_mbuf* m, PlainIpv4& plain) noexcept
 {
+    const auto* frame = rte_pktmbuf_mtod(m, const uint8_t*);
+    if (m->nb_segs != 1 || m->data_len < kEthernet) [[unlikely]]
+        return Way::kStages;
+    uint64_t start;
+    uint16_t type;
+    std::memcpy(&start, frame, sizeof start);
+    std::memcpy(&type, frame + offsetof(net::EthernetHeader, type_be), sizeof type);
+    if (((start ^ port.mac_word) << 16) != 0 || type != base::swap_be16(net::kEtherTypeIpv4)) [[unlikely]]
+        return Way::kStages;
+    if (!read_plain_ipv4(frame + kEthernet, m->data_len - uint32_t{kEthernet},
+                         m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK, plain)) [[unlikely]]
+        return Way::kStages;
+    const uint8_t protocol = plain.flow.protocol();
+    if (role == PortRole::kProtected)
+        return plain.flow.has_ports() ? Way::kSeal : Way::kStages;
+    if (protocol == net::kProtoEsp)
+        return Way::kOpen;
+    // UDP may be ESP inside: the SAD has to be asked.
+    return role == PortRole::kBoth && protocol == net::kProtoTcp ? Way::kSeal : Way::kStages;
+}
+
+/// Every frame's headers, and what the next steps read for each.
+void look_at_all(Context& context, Burst& burst) noexcept
+{
+    const std::span<rte_mbuf*> frames = burst.frames;
+    const PortView& port = *burst.port.view;
     uint64_t bytes = 0;
-    for (const rte_mbuf* m : burst)
+    uint64_t spi = 0;  // of the frame before; none has 2^32
+    for (size_t i = 0; i < frames.size() && i < kPrefetchAhead; i++)
+        rte_prefetch0(rte_pktmbuf_mtod(frames[i], const void*));
+    for (size_t i = 0; i < frames.size(); i++) {
+        if (i + kPrefetchAhead < frames.size())
+            rte_prefetch0(rte_pktmbuf_mtod(frames[i + kPrefetchAhead], const void*));
+        rte_mbuf* m = frames[i];
         bytes += m->pkt_len;
-    PortCounters& counters = context.counters.ports[port.view->index];
-    counters.rx_packets.add(burst.size());
+        if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) != 0) [[unlikely]] {
+            info(m).in_port = port.index;
+            if (take_opened_by_port(context, port, m, burst.opened)) {
+                burst.ways[i] = Way::kDone;
+                continue;
+            }
+        }
+        burst.ways[i] = look(burst.port, port.role, m, burst.plain[i]);
+        if (burst.ways[i] == Way::kSeal) {
+            rte_prefetch0(&context.known.at(burst.plain[i].flow));
+        } else if (burst.ways[i] == Way::kOpen && burst.plain[i].flow.spi() != spi) {
+            spi = burst.plain[i].flow.spi();
+            context.data.sad->prefetch(static_cast<uint32_t>(spi));
+        }
+    }
+    PortCounters& counters = context.counters.ports[port.index];
+    counters.rx_packets.add(frames.size());
     counters.rx_bytes.add(bytes);
 }
 
-void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& candidates, Batch& clear) noexcept
+/// Policies and SAs of the known flows, each step's memory fetched for all of them before any of them needs it.
+void find_known(Context& context, Burst& burst) noexcept
 {
+    const sa::PolicyEntry* last = nullptr;
+    for (size_t i = 0; i < burst.frames.size(); i++) {
+        if (burst.ways[i] != Way::kSeal)
+            continue;
+        const Ipv4Flow& flow = burst.plain[i].flow;
+        const sa::PolicyEntry* policy = context.known.at(flow).outbound_of(flow, context.spd_generation);
+        burst.policies[i] = policy;
+        if (policy == nullptr)
+            burst.ways[i] = Way::kStages;
+        else if (policy != last)
+            rte_prefetch0(last = policy);
+    }
+    last = nullptr;
+    sa::OutboundSa* sa = nullptr;
+    for (size_t i = 0; i < burst.frames.size(); i++) {
+        if (burst.ways[i] != Way::kSeal)
+            continue;
+        if (burst.policies[i] != last) {
+            last = burst.policies[i];
+            // Acquire pairs with the release that swings the pointer: the SA behind it is complete.
+            sa = last->outbound.load(std::memory_order_acquire);
+            rte_prefetch0(&last->hits[context.index]);
+            if (sa != nullptr) {
+                rte_prefetch0(sa);
+                rte_prefetch0(sa->outer);
+                rte_prefetch0(&sa->next_sequence);
+            }
+        }
+        burst.sas[i] = sa;
+    }
+}
+
+/// False: the stages have a say, for there is no SA, or its mode or padding, the hop limit or the path MTU wants it.
+bool seal_known(Context& context, Burst& burst, size_t i, HitCounter& hits) noexcept
+{
+    sa::OutboundSa* sa = burst.sas[i];
+    const PlainIpv4& plain = burst.plain[i];
+    if (sa == nullptr || plain.hops <= 1 || sa->is(sa::kSaTransport) || sa->tfc_pad_to != 0) [[unlikely]]
+        return false;
+    if (plain.bytes + kMostSealedBytes > context.smallest_mtu &&
+        esp::sealed_bytes(*sa, plain.bytes) > context.smallest_mtu) [[unlikely]]
+        return false;
+    hits.add(*burst.policies[i]);
+    rte_mbuf* m = burst.frames[i];
+    m->data_off = static_cast<uint16_t>(m->data_off + kEthernet);
+    m->pkt_len = plain.bytes;
+    m->data_len = static_cast<uint16_t>(plain.bytes);
+    take_hop_of_plain_ipv4(rte_pktmbuf_mtod(m, uint8_t*));
+    enqueue_for_sealing(context, m, *sa);
+    return true;
+}
+
+/// Through the stages.
+void dispatch(Context& context, Burst& burst, rte_mbuf* m) noexcept
+{
+    const PortView& port = *burst.port.view;
     PacketInfo& packet = info(m);
     packet.in_port = port.index;
     packet.origin = Origin::kClear;
     packet.encapsulated = false;
-    if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) != 0 && take_opened_by_port(context, port, m, candidates.opened)) [[unlikely]]
-        return;
     const Verdict verdict = classify(context.own, port, m);
     switch (verdict.kind) {
         case Kind::kDrop:
@@ -52,32 +214,108 @@ void dispatch(Context& context, const PortView& port, rte_mbuf* m, Candidates& c
     }
     if (read_spi(port, m)) {
         context.data.sad->prefetch(packet.spi);
-        candidates.kinds[candidates.count] = verdict.kind;
-        candidates.packets[candidates.count++] = m;
+        burst.kinds[burst.candidate_count] = verdict.kind;
+        burst.candidates[burst.candidate_count++] = m;
     } else if (verdict.kind == Kind::kLocal) {
         deliver_clear(context, port, m);
         context.enter(Stage::kClassify);
     } else {
-        clear.add(m);
+        burst.clear.add(m);
     }
 }
 
-void process(Context& context, const PortState& port, std::span<rte_mbuf*> burst) noexcept
+/// What waits for transit, before anything that came after it.
+void flush_clear(Context& context, Burst& burst) noexcept
+{
+    if (burst.clear.count == 0)
+        return;
+    transit_clear(context, *burst.port.view, burst.clear.all());
+    burst.clear.count = 0;
+}
+
+/// Frames in order, but for ESP.
+void pass_clear(Context& context, Burst& burst) noexcept
+{
+    HitCounter hits(context.index);
+    for (size_t i = 0; i < burst.frames.size(); i++) {
+        switch (burst.ways[i]) {
+            case Way::kSeal:
+                flush_clear(context, burst);
+                if (seal_known(context, burst, i, hits)) [[likely]]
+                    break;
+                [[fallthrough]];
+            case Way::kStages:
+                dispatch(context, burst, burst.frames[i]);
+                break;
+            case Way::kOpen:
+            case Way::kDone:
+                break;
+        }
+    }
+    flush_clear(context, burst);
+}
+
+/// ESP as it usually comes: of an SA of this worker, to the SA's address. False: the stages find out what it is.
+bool is_for(const Context& context, const sa::InboundSa* sa, const Ipv4Flow& flow) noexcept
+{
+    if (sa == nullptr || sa->owner != context.index || sa->is(sa::kSaOuterIpv6)) [[unlikely]]
+        return false;
+    uint32_t local;
+    std::memcpy(&local, sa->local.data(), sizeof local);
+    return flow.destination() == local;
+}
+
+/// ESP of this worker's SAs; the rest joins the candidates.
+void pass_esp(Context& context, Burst& burst) noexcept
+{
+    const sa::Sad& sad = *context.data.sad;
+    uint64_t last = UINT64_MAX;
+    for (size_t i = 0; i < burst.frames.size(); i++)
+        if (burst.ways[i] == Way::kOpen && burst.plain[i].flow.spi() != last)
+            sad.prefetch_found(static_cast<uint32_t>(last = burst.plain[i].flow.spi()));
+    last = UINT64_MAX;
+    sa::InboundSa* sa = nullptr;
+    Incoming mine;
+    for (size_t i = 0; i < burst.frames.size(); i++) {
+        if (burst.ways[i] != Way::kOpen)
+            continue;
+        rte_mbuf* m = burst.frames[i];
+        const PlainIpv4& plain = burst.plain[i];
+        if (plain.flow.spi() != last) {
+            last = plain.flow.spi();
+            sa = sad.find(static_cast<uint32_t>(last));
+            if (sa != nullptr)
+                prefetch_for_opening(*sa);
+        }
+        if (!is_for(context, sa, plain.flow)) [[unlikely]] {
+            dispatch(context, burst, m);
+            continue;
+        }
+        info(m).in_port = burst.port.view->index;
+        m->data_off = static_cast<uint16_t>(m->data_off + kEthernet);
+        m->pkt_len = plain.bytes;
+        m->data_len = static_cast<uint16_t>(plain.bytes);
+        m->l3_len = sizeof(net::Ipv4Header);
+        m->ol_flags &= ~RTE_MBUF_F_RX_IP_CKSUM_MASK;  // of the outer header
+        mine.add(m, *sa);
+    }
+    flush_clear(context, burst);
+    open_owned(context, mine);
+}
+
+void process(Context& context, const PortState& port, std::span<rte_mbuf*> frames) noexcept
 {
     context.enter(Stage::kClassify);
-    count_received(context, port, burst);
-    Candidates candidates;
-    Batch clear;
-    for (size_t i = 0; i < burst.size() && i < kPrefetchAhead; i++)
-        rte_prefetch0(rte_pktmbuf_mtod(burst[i], const void*));
-    for (size_t i = 0; i < burst.size(); i++) {
-        if (i + kPrefetchAhead < burst.size())
-            rte_prefetch0(rte_pktmbuf_mtod(burst[i + kPrefetchAhead], const void*));
-        dispatch(context, *port.view, burst[i], candidates, clear);
-    }
-    transit_clear(context, *port.view, clear.all());
-    accept_opened_by_port(context, candidates.opened);
-    inbound(context, {candidates.packets.data(), candidates.count}, {candidates.kinds.data(), candidates.count});
+    Burst burst(port, frames);
+    look_at_all(context, burst);
+    context.enter(Stage::kLookUp);
+    if (port.view->role != PortRole::kUnprotected)
+        find_known(context, burst);
+    pass_clear(context, burst);
+    accept_opened_by_port(context, burst.opened);
+    if (port.view->role != PortRole::kProtected)
+        pass_esp(context, burst);
+    inbound(context, {burst.candidates.data(), burst.candidate_count}, {burst.kinds.data(), burst.candidate_count});
 }
 
 }  // namespace

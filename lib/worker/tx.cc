@@ -43,6 +43,17 @@ uint16_t pass_on(Context& context, const PortState& port, std::span<rte_mbuf*> f
                                                         static_cast<unsigned>(frames.size()), nullptr));
 }
 
+uint32_t take_from(Context& context, rte_ring* ring) noexcept
+{
+    std::array<rte_mbuf*, kMaxWork> frames;
+    const unsigned count = rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(frames.data()), kMaxWork, nullptr);
+    for (unsigned i = 0; i < count; i++)
+        transmit(context, info(frames[i]).out_port, frames[i]);
+    return count;
+}
+
+}  // namespace
+
 void flush_port(Context& context, PortState& port) noexcept
 {
     std::span<rte_mbuf*> frames = port.tx.all();
@@ -55,9 +66,12 @@ void flush_port(Context& context, PortState& port) noexcept
         sent = pass_on(context, port, frames);
         context.enter(Stage::kForward);
     } else {
-        frames = frames.first(attach_sessions(context, *port.view, frames));
-        // Before the port owns them; less what it did not take.
-        uint64_t bytes = bytes_of(frames);
+        // Counted before the port owns them; less what it did not take.
+        uint64_t bytes = port.tx_bytes;
+        if ((port.tx_flags & RTE_MBUF_F_TX_SEC_OFFLOAD) != 0) {
+            frames = frames.first(attach_sessions(context, *port.view, frames));
+            bytes = bytes_of(frames);
+        }
         context.enter(Stage::kTx);
         sent = give(port, frames);
         context.enter(Stage::kForward);
@@ -68,25 +82,8 @@ void flush_port(Context& context, PortState& port) noexcept
     for (rte_mbuf* m : frames.subspan(sent))
         context.drops.drop(m, Drop::kTxFull);
     port.tx.count = 0;
-}
-
-uint32_t take_from(Context& context, rte_ring* ring) noexcept
-{
-    std::array<rte_mbuf*, kMaxWork> frames;
-    const unsigned count = rte_ring_dequeue_burst(ring, reinterpret_cast<void**>(frames.data()), kMaxWork, nullptr);
-    for (unsigned i = 0; i < count; i++)
-        transmit(context, info(frames[i]).out_port, frames[i]);
-    return count;
-}
-
-}  // namespace
-
-void transmit(Context& context, uint16_t port_index, rte_mbuf* frame) noexcept
-{
-    PortState& port = context.ports[port_index];
-    port.tx.add(frame);
-    if (port.tx.full())
-        flush_port(context, port);
+    port.tx_bytes = 0;
+    port.tx_flags = 0;
 }
 
 void flush_tx(Context& context) noexcept

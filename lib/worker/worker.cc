@@ -1,6 +1,7 @@
 #include "worker/worker.h"
 
 #include <algorithm>
+#include <cstring>
 #include <time.h>
 
 #include <rte_cycles.h>
@@ -21,6 +22,7 @@ PortState port_state(const DataPlane& data, const PortView& view, uint16_t worke
 {
     PortState port;
     port.view = &view;
+    std::memcpy(&port.mac_word, view.mac.bytes.data(), view.mac.bytes.size());
     for (uint16_t queue = 0; queue < view.rx_queues; queue++) {
         if (queue % data.workers == worker)
             port.rx_queues.push_back(queue);
