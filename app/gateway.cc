@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "crypto/random.h"
+#include "metrics/exposition.h"
 #include "route/neighbour_discovery.h"
 #include "route/resolver.h"
 #include "worker/packet_info.h"
@@ -23,6 +24,7 @@ namespace ipsecgw::app {
 namespace {
 
 constexpr uint32_t kPuntRing = 4096;
+constexpr uint64_t kScrapeNs = 8 * base::kNsPerSecond;  // Prometheus waits 10 s unless told otherwise
 constexpr size_t kRssKeyBytes = 64;  // ports take 40 to 52
 
 using base::Error;
@@ -107,7 +109,7 @@ base::Result<std::unique_ptr<Gateway>> Gateway::start(model::Gateway config, Hos
     GW_TRY(gateway->make_control(config));
     GW_TRY(gateway->make_ike(config));
     GW_TRY(gateway->launch_workers());
-    GW_TRY(gateway->listen(config.settings.control_socket));
+    GW_TRY(gateway->listen(config));
     GW_TRY(gateway->start_control());
     return gateway;
 }
@@ -256,6 +258,8 @@ base::Result<void> Gateway::make_control(const model::Gateway& config)
         parts.workers.push_back(worker.get());
     parts.lcores.assign(host_.lcores.begin(), host_.lcores.end());
     parts.version = host_.version;
+    if (config.metrics)
+        parts.max_tunnels = config.metrics->max_tunnels;
     control_ = std::make_unique<control::ControlPlane>(std::move(parts));
     GW_TRY(control_->load(config));
     const size_t routes = control_->list_routes().size();
@@ -310,13 +314,30 @@ base::Result<void> Gateway::launch_workers()
     return {};
 }
 
-base::Result<void> Gateway::listen(const std::string& socket)
+base::Result<void> Gateway::listen(const model::Gateway& config)
 {
     if (ike_ != nullptr)
         ike_source_ = std::make_unique<cli::DaemonSource>(*ike_);
     source_ = std::make_unique<cli::ControlSource>(*control_, ike_source_.get());
+    const std::string& socket = config.settings.control_socket;
     server_ = GW_TRY(cli::Server::create(*loop_, *source_, {.path = socket}));
     base::log(LogLevel::kInfo, "control socket %s", socket.c_str());
+    return config.metrics ? serve_metrics(*config.metrics) : base::Result<void>();
+}
+
+base::Result<void> Gateway::serve_metrics(const model::Metrics& settings)
+{
+    collector_ = std::make_unique<metrics::Collector>(*loop_, *control_, ike_.get());
+    metrics_ = GW_TRY(metrics::HttpServer::create(settings, [collector = collector_.get()]() -> std::optional<std::string> {
+        const auto snapshot = collector->collect(kScrapeNs);
+        if (!snapshot)
+            return std::nullopt;
+        return metrics::to_text(*snapshot);
+    }));
+    if (!settings.address.empty())
+        base::log(LogLevel::kInfo, "metrics on %s port %u", settings.address.c_str(), settings.port);
+    if (!settings.socket.empty())
+        base::log(LogLevel::kInfo, "metrics on %s", settings.socket.c_str());
     return {};
 }
 
@@ -380,6 +401,9 @@ void Gateway::end_ike()
 void Gateway::stop()
 {
     if (control_thread_.joinable()) {
+        if (collector_ != nullptr)
+            collector_->close();
+        metrics_.reset();
         end_ike();
         loop_->stop();
         control_thread_.join();

@@ -24,6 +24,8 @@
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
 #include "iked/daemon.h"
+#include "metrics/collector.h"
+#include "metrics/http_server.h"
 #include "model/gateway.h"
 #include "offload/rte_security_provider.h"
 #include "offload/steering.h"
@@ -79,7 +81,8 @@ class Gateway {
     base::Result<void> make_control(const model::Gateway& config);
     base::Result<void> make_ike(const model::Gateway& config);
     base::Result<void> launch_workers();
-    base::Result<void> listen(const std::string& socket);
+    base::Result<void> listen(const model::Gateway& config);
+    base::Result<void> serve_metrics(const model::Metrics& settings);
     base::Result<void> start_control();
 
     bool before_sleep();
@@ -109,6 +112,8 @@ class Gateway {
     std::unique_ptr<cli::ControlSource> source_;
     std::unique_ptr<cli::Server> server_;
     std::unique_ptr<cli::TelemetryCommands> telemetry_;
+    std::unique_ptr<metrics::Collector> collector_;
+    std::unique_ptr<metrics::HttpServer> metrics_;  // null: none is configured
     std::unique_ptr<Watchdog> watchdog_;
 
     size_t ports_started_ = 0;

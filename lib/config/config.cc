@@ -50,6 +50,7 @@ model::Gateway assemble(Document&& document)
 {
     model::Gateway gateway;
     gateway.settings = std::move(document.settings);
+    gateway.metrics = std::move(document.metrics);
     for (auto& port : document.ports)
         gateway.ports.push_back(std::move(port.value));
     for (auto& route : document.routes)

@@ -87,7 +87,8 @@ struct SecretDraft {
 /// The whole file before its parts are compared.
 struct Document {
     model::Settings settings;
-    Origin root, settings_origin;
+    std::optional<model::Metrics> metrics;
+    Origin root, settings_origin, metrics_origin;
     std::vector<Parsed<model::Port>> ports;
     std::vector<Parsed<model::Route>> routes;
     std::vector<Parsed<model::Neighbour>> neighbours;
@@ -100,6 +101,7 @@ struct Document {
 
 std::span<const Field<Document>> document_fields();
 std::span<const Field<model::Settings>> settings_fields();
+std::span<const Field<model::Metrics>> metrics_fields();
 std::span<const Field<model::Port>> port_fields();
 std::span<const Field<model::Route>> route_fields();
 std::span<const Field<model::Neighbour>> neighbour_fields();

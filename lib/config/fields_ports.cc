@@ -1,4 +1,4 @@
-// The fields of the file itself and of gateway, ports, routes and neighbours.
+// The fields of the file itself and of gateway, metrics, ports, routes and neighbours.
 #include <algorithm>
 
 #include "base/text.h"
@@ -20,6 +20,7 @@ constexpr uint64_t kMaxSas = 1 << 20;
 constexpr uint64_t kMaxMbufs = 1 << 24;
 constexpr uint64_t kMaxIdleSleepUs = 10'000;
 constexpr uint64_t kMaxKeepaliveSeconds = 3600;
+constexpr uint64_t kMaxTunnels = 10'000;
 
 Result<void> set_control_socket(Reader&, model::Settings& settings, const Value& value)
 {
@@ -41,6 +42,47 @@ Result<void> add_look_aside(Reader&, model::Settings& settings, const Value& val
     names.emplace_back(value.text);
     return {};
 }
+
+Result<void> set_listen(Reader&, model::Metrics& metrics, const Value& value)
+{
+    const Error bad = {ErrorCode::kInvalidArgument,
+                       "\"" + std::string(value.text) + "\" is no numeric address with a port",
+                       "write it like 127.0.0.1:9717 or [::1]:9717; \"none\" is no TCP"};
+    metrics.address.clear();
+    if (value.text == "none")
+        return {};
+    const size_t colon = value.text.rfind(':');
+    if (colon == std::string_view::npos)
+        return bad;
+    std::string_view host = value.text.substr(0, colon);
+    const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    if (has_brackets)
+        host = host.substr(1, host.size() - 2);
+    const auto address = net::IpAddress::parse(host);
+    const auto port = base::parse_unsigned(value.text.substr(colon + 1));
+    if (!address || address->is_v4() == has_brackets || !port || *port == 0 || *port > UINT16_MAX)
+        return bad;
+    metrics.address = host;
+    metrics.port = static_cast<uint16_t>(*port);
+    return {};
+}
+
+constexpr Field<model::Metrics> kMetricsFields[] = {
+    {{"listen", Kind::kText, false, "127.0.0.1:9717", "address and port, or none"}, set_listen},
+    {{"socket", Kind::kText, false, "none", "absolute path"},
+     [](Reader&, model::Metrics& metrics, const Value& value) -> Result<void> {
+         if (!value.text.starts_with('/') || value.text.size() > kMaxSocketPath)
+             return Error{ErrorCode::kInvalidArgument, "a socket's path starts with / and has at most 107 bytes",
+                          "write it like /run/ipsec-gw/metrics.sock"};
+         metrics.socket = value.text;
+         return {};
+     }},
+    {{"max_tunnels", Kind::kNumber, false, "2000", "", 1, kMaxTunnels},
+     [](Reader&, model::Metrics& metrics, const Value& value) -> Result<void> {
+         metrics.max_tunnels = static_cast<uint32_t>(value.number);
+         return {};
+     }},
+};
 
 constexpr Field<model::Settings> kSettingsFields[] = {
     {{"control_socket", Kind::kText, false, "/run/ipsec-gw/ipsec-gw.sock", "absolute path"}, set_control_socket},
@@ -196,6 +238,14 @@ constexpr Field<Document> kDocumentFields[] = {
          document.settings_origin.line = group.getSourceLine();
          reader.read_group(group, settings_fields(), document.settings, document.settings_origin);
      }},
+    {{"metrics", Kind::kGroup, false, "no metrics", "see metrics"},
+     nullptr,
+     [](Reader& reader, Document& document, const libconfig::Setting& group, Origin&) {
+         document.metrics_origin.path = group.getPath();
+         document.metrics_origin.line = group.getSourceLine();
+         document.metrics.emplace();
+         reader.read_group(group, metrics_fields(), *document.metrics, document.metrics_origin);
+     }},
     {{"ports", Kind::kGroups, true, "", "see ports"},
      nullptr,
      [](Reader& reader, Document& document, const libconfig::Setting& list, Origin&) {
@@ -247,6 +297,10 @@ std::span<const Field<Document>> document_fields()
 std::span<const Field<model::Settings>> settings_fields()
 {
     return kSettingsFields;
+}
+std::span<const Field<model::Metrics>> metrics_fields()
+{
+    return kMetricsFields;
 }
 std::span<const Field<model::Port>> port_fields()
 {

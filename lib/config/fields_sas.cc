@@ -121,6 +121,11 @@ constexpr Field<SaDraft> kSaFields[] = {
          draft.sa.name = value.text;
          return model::check_name(value.text);
      }},
+    {{"tunnel", Kind::kText, false, "the SA's own name", "1 to 63 characters"},
+     [](Reader&, SaDraft& draft, const Value& value) -> Result<void> {
+         draft.sa.tunnel_name = value.text;
+         return model::check_name(value.text);
+     }},
     {{"direction", Kind::kWord, true, "", "in|out"},
      [](Reader&, SaDraft& draft, const Value& value) -> Result<void> {
          draft.sa.direction = static_cast<model::Direction>(value.number);

@@ -63,6 +63,7 @@ std::vector<SchemaRow> schema()
     std::vector<SchemaRow> rows;
     append(rows, "", document_fields());
     append(rows, "gateway", settings_fields());
+    append(rows, "metrics", metrics_fields());
     append(rows, "ports", port_fields());
     append(rows, "routes", route_fields());
     append(rows, "neighbours", neighbour_fields());

@@ -39,6 +39,7 @@ base::Error no_sa(std::string_view name)
 ControlPlane::State::State(Parts given)
     : parts(std::move(given)),
       started_ns(parts.now_ns()),
+      tunnels(parts.max_tunnels),
       policies(*parts.data->spd, sas),
       owners({*parts.data, *parts.data->sad, parts.steering, parts.data->workers}),
       installer({*parts.data, *parts.data->sad, *parts.data->spd, parts.provider, parts.steering, *parts.reclaimer,
@@ -101,6 +102,7 @@ base::Result<void> ControlPlane::install_sa(model::SaParams params)
     if (params.engine == model::EngineChoice::kAuto)
         params.engine = s.default_engine;
     SaRecord* record = GW_TRY(s.installer.install(std::move(params), s.parts.now_ns()));
+    s.tunnels.add(*record);
     s.lifetimes.track(*record);
     s.keepalives.track(*record);
     return {};
@@ -114,6 +116,7 @@ base::Result<void> ControlPlane::remove_sa(std::string_view name)
         return no_sa(name);
     s.lifetimes.untrack(*record);
     s.keepalives.untrack(*record);
+    s.tunnels.remove(*record, *s.parts.reclaimer);
     s.installer.remove(*record);
     return {};
 }
@@ -220,8 +223,9 @@ uint64_t ControlPlane::tick(uint64_t now_ns)
     s.neighbours.publish();
     s.expire_sas(now_ns);
     s.parts.reclaimer->poll();
+    const uint64_t counting = s.tunnels.step(s.sas, now_ns) ? now_ns : kNever;
     const uint64_t reclaim = s.parts.reclaimer->pending() != 0 ? now_ns + kReclaimNs : kNever;
-    return std::min({s.neighbours.next_ns(), s.keepalives.next_ns(), s.lifetimes.next_ns(), reclaim});
+    return std::min({s.neighbours.next_ns(), s.keepalives.next_ns(), s.lifetimes.next_ns(), reclaim, counting});
 }
 
 }  // namespace ipsecgw::control

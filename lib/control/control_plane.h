@@ -32,6 +32,12 @@ struct DropCount {
     uint64_t packets = 0;
 };
 
+/// Where packets were dropped: by a worker, or by the control thread.
+struct DropsOf {
+    std::optional<uint16_t> worker;  // none: control
+    std::array<uint64_t, telemetry::kDropCount> packets{};
+};
+
 struct SaStatus {
     std::string name;
     uint32_t spi = 0;
@@ -56,6 +62,22 @@ struct SaStatus {
     std::optional<uint64_t> idle_seconds;  // since the last packet; none: never used
     std::string state;                     // "up", "expired" (hard lifetime), "exhausted" (no sequence number left), "port-lost"
 };
+
+/// What the SAs of one tunnel have carried in one direction, those that are gone included: it never falls. SAs of one tunnel have the
+/// same SaParams::tunnel_name; without one an SA is a tunnel by its own name.
+struct TunnelStatus {
+    std::string name;
+    model::Direction direction = model::Direction::kInbound;
+    uint32_t sas = 0;       // installed now
+    uint64_t installs = 0;  // SAs so far
+    uint64_t rekeys = 0;    // of these, installed while another was there
+    uint64_t packets = 0, bytes = 0;
+    std::array<uint64_t, telemetry::kSaDropCount> drops{};
+    std::optional<uint64_t> oldest_seconds;  // age of the oldest SA installed
+};
+
+/// Stands for the tunnels that have no counters of their own, because there are more than Parts::max_tunnels.
+inline constexpr std::string_view kOtherTunnels = "(other)";
 
 struct PolicyStatus {
     uint32_t id = 0;
@@ -115,6 +137,7 @@ struct StageStatus {
     uint64_t timed_packets = 0;
     std::array<double, telemetry::kStageCount> cycles{};  // by telemetry::Stage, per packet
     double total = 0;
+    std::array<uint64_t, telemetry::kStageCount> timed_cycles{};  // since the start, in the turns that were timed
 };
 
 struct Stats {
@@ -153,6 +176,7 @@ class ControlPlane {
         std::vector<worker::Worker*> workers;
         std::vector<uint32_t> lcores;  // of each worker
         std::string version;
+        size_t max_tunnels = 2000;  // with counters of their own
         std::function<uint64_t()> now_ns = base::monotonic_ns;
     };
     explicit ControlPlane(Parts parts);
@@ -211,11 +235,15 @@ class ControlPlane {
     /// Listings in a stable order. `after` and `limit` page through large SADs: rows with a name greater than `after`.
     [[nodiscard]] std::vector<SaStatus> list_sas(std::string_view after, size_t limit) const;
     [[nodiscard]] std::vector<SaStatus> find_sas(uint32_t spi) const;
+    /// Counts every SA once, in tick(), a bounded number in each; then tells. Tunnels in the order of their names, in before out.
+    /// SAs may come and go meanwhile: what they have carried is counted once all the same.
+    void count_tunnels(std::function<void(std::vector<TunnelStatus>)> done) const;
     [[nodiscard]] std::vector<PolicyStatus> list_policies() const;
     [[nodiscard]] std::vector<PortStatus> list_ports() const;
     [[nodiscard]] std::vector<RouteStatus> list_routes() const;
     [[nodiscard]] std::vector<NeighbourRow> list_neighbours() const;
     [[nodiscard]] std::vector<DropCount> drops() const;  // all reasons, all workers
+    [[nodiscard]] std::vector<DropsOf> drops_by_worker() const;
     [[nodiscard]] Stats stats() const;
 
   private:

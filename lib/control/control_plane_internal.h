@@ -12,6 +12,7 @@
 #include "control/routes_internal.h"
 #include "control/sa_table_internal.h"
 #include "control/transmitter_internal.h"
+#include "control/tunnels_internal.h"
 
 namespace ipsecgw::control {
 
@@ -37,6 +38,7 @@ struct ControlPlane::State {
     model::EngineChoice default_engine = model::EngineChoice::kAuto;
     ControlDrops drops;
     SaTable sas;
+    mutable Tunnels tunnels;
     Policies policies;
     Owners owners;
     Installer installer;

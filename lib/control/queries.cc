@@ -152,6 +152,8 @@ StageStatus stages_of(const worker::Worker& worker)
     StageStatus row;
     row.worker = worker.index();
     row.timed_packets = clock.packets();
+    for (size_t i = 0; i < telemetry::kStageCount; i++)
+        row.timed_cycles[i] = clock.cycles(static_cast<telemetry::Stage>(i));
     for (size_t i = 0; i < telemetry::kStageCount && row.timed_packets != 0; i++) {
         row.cycles[i] = static_cast<double>(clock.cycles(static_cast<telemetry::Stage>(i))) /
                         static_cast<double>(row.timed_packets);
@@ -270,6 +272,26 @@ std::vector<DropCount> ControlPlane::drops() const
         rows.push_back(drop_count(reason, packets));
     }
     return rows;
+}
+
+std::vector<DropsOf> ControlPlane::drops_by_worker() const
+{
+    std::vector<DropsOf> rows;
+    for (const auto* worker : state_->parts.workers) {
+        DropsOf& row = rows.emplace_back();
+        row.worker = worker->index();
+        for (size_t i = 0; i < telemetry::kDropCount; i++)
+            row.packets[i] = worker->drops().count(static_cast<telemetry::Drop>(i));
+    }
+    DropsOf& own = rows.emplace_back();
+    for (size_t i = 0; i < telemetry::kDropCount; i++)
+        own.packets[i] = state_->drops.get(static_cast<telemetry::Drop>(i));
+    return rows;
+}
+
+void ControlPlane::count_tunnels(std::function<void(std::vector<TunnelStatus>)> done) const
+{
+    state_->tunnels.count(std::move(done));
 }
 
 Stats ControlPlane::stats() const

@@ -21,6 +21,8 @@ namespace ipsecgw::control {
 
 inline constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
 
+struct Tunnel;
+
 /// An SA's counters at one moment, over all workers.
 struct SaCounts {
     uint64_t packets = 0;
@@ -53,6 +55,8 @@ struct SaRecord {
     SaCounts carried;           // of the hot objects before this one
     bool is_port_lost = false;
     uint64_t installed_ns = 0;
+    std::shared_ptr<Tunnel> tunnel;  // whose counters it adds to
+    mutable uint64_t walk = 0;       // the last walk over all SAs that has seen it (tunnels_internal.h)
 
     // Lifetimes'.
     uint64_t soft_ns = kNever;  // when the time limits are due; kNever: none, or dealt with

@@ -63,6 +63,7 @@ model::SaParams params_of(Core& core, const IkeSa& ike, const ChildSa& child, mo
     const bool is_inbound = direction == model::Direction::kInbound;
     model::SaParams params;
     params.name = is_inbound ? child.inbound_name() : child.outbound_name();
+    params.tunnel_name = ike.connection->name + "/" + child.config->name;
     params.direction = direction;
     params.spi = is_inbound ? child.spi_in : child.spi_out;
     params.mode = child.mode;

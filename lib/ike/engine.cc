@@ -332,6 +332,17 @@ std::vector<IkeStatus> Engine::list(IkeSaId after, size_t limit) const
     return out;
 }
 
+IkeSaId Engine::count_states(IkeSaId after, size_t limit, StateCounts& counts) const
+{
+    static_assert(std::tuple_size_v<StateCounts> == static_cast<size_t>(IkeState::kDeleting) + 1);
+    auto it = core_->ike_sas.upper_bound(after);
+    for (; it != core_->ike_sas.end() && limit != 0; ++it, limit--) {
+        counts[static_cast<size_t>(it->second->state)]++;
+        after = it->first;
+    }
+    return it == core_->ike_sas.end() ? 0 : after;
+}
+
 std::optional<IkeStatus> Engine::find_ike_sa(IkeSaId id) const
 {
     const IkeSa* ike = core_->find(id);

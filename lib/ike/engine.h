@@ -117,6 +117,8 @@ class Engine {
 
     /// IKE SAs with an id greater than `after`, in order, at most `limit`. Seconds are of the last Turn.
     [[nodiscard]] std::vector<IkeStatus> list(IkeSaId after, size_t limit) const;
+    /// Adds the states of IKE SAs with an id greater than `after`, at most `limit`, to `counts`; where to go on from, or 0: that was all.
+    IkeSaId count_states(IkeSaId after, size_t limit, StateCounts& counts) const;
     [[nodiscard]] std::optional<IkeStatus> find_ike_sa(IkeSaId id) const;
     [[nodiscard]] EngineStats stats() const;
 

@@ -1,6 +1,7 @@
 // What runs, for gwctl and VICI: values, in the words of swanctl --list-sas.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -14,6 +15,9 @@ namespace ipsecgw::ike {
 
 enum class IkeState : uint8_t { kConnecting, kEstablished, kRekeying, kRekeyed, kDeleting };
 enum class ChildState : uint8_t { kInstalled, kRekeying, kRekeyed, kDeleting, kDeleted };
+
+/// How many there are of each IkeState.
+using StateCounts = std::array<uint64_t, 5>;
 
 /// "CONNECTING", "ESTABLISHED", ...; "INSTALLED", ...
 std::string_view to_string(IkeState state) noexcept;

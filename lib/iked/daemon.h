@@ -70,6 +70,11 @@ class Daemon final : private ike::Host {
     {
         return engine_->list(after, limit);
     }
+    /// See ike::Engine.
+    ike::IkeSaId count_states(ike::IkeSaId after, size_t limit, ike::StateCounts& counts) const
+    {
+        return engine_->count_states(after, limit, counts);
+    }
     [[nodiscard]] ike::EngineStats stats() const { return engine_->stats(); }
     [[nodiscard]] const control::ControlPlane& plane() const noexcept { return plane_; }
 

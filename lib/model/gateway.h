@@ -51,8 +51,17 @@ struct Settings {
     uint32_t idle_sleep_us = 0;          // 0: workers poll without pause; else they sleep so long when idle (shared machines)
 };
 
+/// Where Prometheus scrapes. Off without it.
+struct Metrics {
+    std::string address = "127.0.0.1";   // numeric; empty: no TCP
+    uint16_t port = 9717;
+    std::string socket;                  // path of a Unix socket; empty: none
+    uint32_t max_tunnels = 2000;         // with series of their own
+};
+
 struct Gateway {
     Settings settings;
+    std::optional<Metrics> metrics;
     std::vector<Port> ports;
     std::vector<Route> routes;
     std::vector<Neighbour> neighbours;

@@ -199,6 +199,7 @@ SaParams SaParams::clone() const
 {
     SaParams copy;
     copy.name = name;
+    copy.tunnel_name = tunnel_name;
     copy.direction = direction;
     copy.spi = spi;
     copy.mode = mode;

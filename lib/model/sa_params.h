@@ -58,6 +58,7 @@ enum class HwOffload : uint8_t { kNo, kCrypto, kFull, kAuto };
 
 struct SaParams {
     std::string name;                     // unique in its gateway
+    std::string tunnel_name;              // SAs of one tunnel share counters that outlive them; empty: the SA's own name
     Direction direction = Direction::kOutbound;
     uint32_t spi = 0;                     // 256 and up (RFC 4303 section 2.1)
     Mode mode = Mode::kTunnel;

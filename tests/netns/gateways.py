@@ -78,6 +78,7 @@ class Pair:
 
 
 CRYPTO_DEVICE = "crypto_openssl0"
+METRICS_PORT = 9717
 
 # What SAs ask for in each kind.
 _KIND_SETTINGS = {
@@ -125,6 +126,7 @@ class Description:
     model_port: str = ""                # the model port stands on the unprotected wire in every kind, with these arguments
     kinds: tuple = KINDS                # in others there is nothing to try
     settings: dict = dataclasses.field(default_factory=dict)
+    metrics: bool = False
 
     @property
     def interfaces(self):
@@ -155,6 +157,7 @@ class Description:
         """Pairs that cannot be of the kind are there in software: the cases on them are left out."""
         return libconfig_text.dump({
             "gateway": {"control_socket": str(socket), "idle_sleep_us": 20, "lookaside": CRYPTO_DEVICE if kind == LOOK_ASIDE else None, **self.settings},
+            "metrics": {"listen": f"127.0.0.1:{METRICS_PORT}", "socket": str(socket.parent / "metrics.sock")} if self.metrics else None,
             "ports": self._ports(kind),
             "routes": [{"prefix": prefix, "via": via} for prefix, via in
                        (("10.2.0.0/15", PEER4), ("10.4.0.0/14", PEER4), ("2001:db8:2::/48", PEER6), ("2001:db8:4::/48", PEER6))],
@@ -235,3 +238,6 @@ WIRE_CUT = Description("wire-cut", _FAILING)
 # Of three sessions it is asked for, the port refuses one.
 REFUSING = Description("refusing", [Pair(f"auto-{n}", n, auto=True) for n in range(1, 5)], model_port="fail_every=3",
                        kinds=(INLINE_CRYPTO, FULL_PROTOCOL))
+
+# Somebody looks at it: metrics, traces, listings.
+METRICS = Description("metrics", [Pair("site", 1, extra_in={"tunnel": "to-site"}, extra_out={"tunnel": "to-site"}), Pair("other", 2)], metrics=True)

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build" / "logs"
 TRIPLET = "aarch64-linux-gnu"
 PACKAGES = ("libc6-dev", "libdpdk-dev", "libssl-dev", "libconfig++-dev", "nlohmann-json3-dev", "libgtest-dev", "libgmock-dev", "libbenchmark-dev",
-            "libsystemd-dev", "dpdk-dev")
+            "libsystemd-dev", "prometheus-cpp-dev", "libmicrohttpd-dev", "dpdk-dev")
 # What the compiler may use. "generic" is every 64-bit Arm server: AES and PMULL are found at run time by OpenSSL. "bluefield2" is Cortex-A72.
 CPUS = {
     "generic": ("-march=armv8-a", "-moutline-atomics"),

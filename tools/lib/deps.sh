@@ -14,6 +14,8 @@ python3             | build | meson, the layer check and the commands under tool
 libdpdk-dev         | build | DPDK: poll-mode drivers, headers and libraries
 libssl-dev          | build | OpenSSL's libcrypto: the engine that works everywhere
 libconfig++-dev     | build | the configuration file's syntax
+prometheus-cpp-dev  | build | the text format of metrics
+libmicrohttpd-dev   | build | HTTP of the metrics, on loopback and on a Unix socket
 libsystemd-dev      | build | readiness and watchdog of the systemd service
 nlohmann-json3-dev  | build | JSON of gwctl and the control socket
 libgtest-dev        | build | GoogleTest
@@ -30,6 +32,8 @@ libcharon-extra-plugins | peer  | kernel-libipsec: its ESP in user space, as ker
 libstrongswan-standard-plugins | peer  | curve25519 and AES-GCM for it
 libstrongswan-extra-plugins | peer  | AES-CTR and ChaCha20-Poly1305 for it
 tshark              | check | decrypts captured ESP: an independent oracle
+prometheus          | check | Debian's own, which scrapes a gateway; promtool
+curl                | check | asks the metrics and Prometheus
 openssl             | check | tools/test-ca: certificates for trying IKE out, and for its tests
 python3-scapy       | check | builds and opens ESP packets: an independent oracle
 clang               | check | the second compiler; address and undefined-behaviour sanitizers

@@ -86,6 +86,12 @@ TEST_F(ScaleTest, InstallsListsAndRemovesAHundredThousandSas)
     for (int i = 0; i < 100; i++)
         step(100'000'000);
     lap.report("tick", 100);
+    bool is_counted = false;
+    control->count_tunnels([&](const std::vector<TunnelStatus>&) { is_counted = true; });
+    for (int i = 0; i < 1000 && !is_counted; i++)
+        step();
+    EXPECT_TRUE(is_counted);
+    lap.report("count tunnels: SAs", 2 * kPairs);
     for (const auto& sa : gateway.sas)
         ASSERT_TRUE(control->remove_sa(sa.name));
     lap.report("remove: SAs", 2 * kPairs);
