@@ -3,14 +3,13 @@
 #include <array>
 #include <cerrno>
 #include <optional>
-#include <sys/eventfd.h>
-#include <unistd.h>
+#include <utility>
 
 #include <rte_ethdev.h>
 #include <rte_pause.h>
-#include <rte_ring_elem.h>
 
 #include "base/text.h"
+#include "dpdk/port_event_queue.h"
 
 namespace ipsecgw::dpdk {
 
@@ -18,8 +17,6 @@ using base::Error;
 using base::ErrorCode;
 
 namespace {
-
-static_assert(sizeof(PortEvent) == 16, "ring elements are multiples of 4 bytes");
 
 constexpr std::array<rte_eth_event_type, 4> kTypes = {RTE_ETH_EVENT_IPSEC, RTE_ETH_EVENT_INTR_LSC,
                                                       RTE_ETH_EVENT_INTR_RESET, RTE_ETH_EVENT_INTR_RMV};
@@ -72,20 +69,16 @@ struct PortEvents::Callback {
     static int run(uint16_t port_id, rte_eth_event_type type, void* self, void* detail)
     {
         if (const auto event = event_of(port_id, type, detail))
-            static_cast<PortEvents*>(self)->report(*event);
+            static_cast<PortEvents*>(self)->queue_->put(*event);
         return 0;
     }
 };
 
+PortEvents::PortEvents(std::unique_ptr<PortEventQueue> queue) : queue_(std::move(queue)) {}
+
 base::Result<std::unique_ptr<PortEvents>> PortEvents::create(std::span<const uint16_t> port_ids, uint32_t slots)
 {
-    std::unique_ptr<PortEvents> events(new PortEvents());
-    const std::string name = base::format("events_%p", static_cast<void*>(events.get()));
-    events->ring_ =
-        rte_ring_create_elem(name.c_str(), sizeof(PortEvent), slots, SOCKET_ID_ANY, RING_F_SC_DEQ | RING_F_EXACT_SZ);
-    events->event_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (events->ring_ == nullptr || events->event_fd_ < 0)
-        return Error{ErrorCode::kResourceExhausted, base::format("no memory for %u events of ports", slots), ""};
+    std::unique_ptr<PortEvents> events(new PortEvents(GW_TRY(PortEventQueue::create(slots))));
     for (const uint16_t port_id : port_ids)
         GW_TRY(events->listen(port_id));
     return events;
@@ -107,33 +100,21 @@ PortEvents::~PortEvents()
             // -EAGAIN: it is running just now.
             while (rte_eth_dev_callback_unregister(port_id, type, Callback::run, this) == -EAGAIN)
                 rte_pause();
-    rte_ring_free(ring_);
-    if (event_fd_ >= 0)
-        close(event_fd_);
 }
 
-void PortEvents::report(const PortEvent& event) noexcept
+int PortEvents::event_fd() const noexcept
 {
-    if (rte_ring_mp_enqueue_elem(ring_, const_cast<PortEvent*>(&event), sizeof event) != 0)
-        lost_.fetch_add(1, std::memory_order_relaxed);
-    // One wake-up for all that come before the reader does.
-    if (!woken_.exchange(true, std::memory_order_acq_rel)) {
-        const uint64_t one = 1;
-        [[maybe_unused]] const ssize_t written = write(event_fd_, &one, sizeof one);
-    }
+    return queue_->event_fd();
+}
+
+uint64_t PortEvents::lost() const noexcept
+{
+    return queue_->lost();
 }
 
 std::vector<PortEvent> PortEvents::take()
 {
-    uint64_t ignored = 0;
-    [[maybe_unused]] const ssize_t got = read(event_fd_, &ignored, sizeof ignored);
-    // Before the ring is looked at: what comes after this wakes again.
-    woken_.store(false, std::memory_order_seq_cst);
-    std::vector<PortEvent> events;
-    PortEvent event;
-    while (rte_ring_sc_dequeue_elem(ring_, &event, sizeof event) == 0)
-        events.push_back(event);
-    return events;
+    return queue_->take();
 }
 
 }  // namespace ipsecgw::dpdk

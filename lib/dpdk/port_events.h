@@ -1,15 +1,12 @@
 // What ports report on their own: expiry of IPsec SAs they hold, link changes, resets, removal.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
 #include "base/result.h"
-
-struct rte_ring;
 
 namespace ipsecgw::dpdk {
 
@@ -31,10 +28,12 @@ struct PortEvent {
     uint64_t userdata = 0;
 };
 
+class PortEventQueue;
+
 /// Listens to ports and keeps what they report for one reader.
 ///
 /// Drivers call back on EAL's interrupt thread, and some on the thread that polls them: the callback stores the event
-/// in a ring and wakes the reader, without memory allocation or lock.
+/// in a queue and wakes the reader, without memory allocation or lock.
 ///
 /// Threads: create, take and destroy by one. After the destructor no callback runs. Destroy it before the ports are
 /// closed.
@@ -46,23 +45,19 @@ class PortEvents {
     PortEvents& operator=(const PortEvents&) = delete;
 
     /// Readable when there is something to take.
-    [[nodiscard]] int event_fd() const noexcept { return event_fd_; }
+    [[nodiscard]] int event_fd() const noexcept;
     /// What has been reported since the last call, oldest first.
     [[nodiscard]] std::vector<PortEvent> take();
     /// Events that found the ring full, in all: their SAs must be looked at.
-    [[nodiscard]] uint64_t lost() const noexcept { return lost_.load(std::memory_order_relaxed); }
+    [[nodiscard]] uint64_t lost() const noexcept;
 
   private:
-    PortEvents() = default;
+    explicit PortEvents(std::unique_ptr<PortEventQueue> queue);
     base::Result<void> listen(uint16_t port_id);
     struct Callback;
-    void report(const PortEvent& event) noexcept;
 
-    rte_ring* ring_ = nullptr;
-    int event_fd_ = -1;
+    std::unique_ptr<PortEventQueue> queue_;
     std::vector<uint16_t> port_ids_;
-    std::atomic<bool> woken_{false};  // by callbacks; cleared by the reader
-    std::atomic<uint64_t> lost_{0};   // by callbacks
 };
 
 }  // namespace ipsecgw::dpdk

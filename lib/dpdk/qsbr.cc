@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <rte_atomic.h>
 #include <rte_common.h>
 #include <rte_errno.h>
 #include <rte_malloc.h>
@@ -30,7 +31,12 @@ Qsbr::~Qsbr() { rte_free(variable_); }
 void Qsbr::online(uint16_t id) noexcept { rte_rcu_qsbr_thread_online(variable_, id); }
 void Qsbr::offline(uint16_t id) noexcept { rte_rcu_qsbr_thread_offline(variable_, id); }
 void Qsbr::quiescent(uint16_t id) noexcept { rte_rcu_qsbr_quiescent(variable_, id); }
-uint64_t Qsbr::start() noexcept { return rte_rcu_qsbr_start(variable_); }
+uint64_t Qsbr::start() noexcept
+{
+    // Between the store that unpublished and the look at who is online: see the header.
+    rte_atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return rte_rcu_qsbr_start(variable_);
+}
 bool Qsbr::passed(uint64_t token) noexcept { return rte_rcu_qsbr_check(variable_, token, false) == 1; }
 
 Reclaimer::~Reclaimer()

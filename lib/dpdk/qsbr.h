@@ -16,6 +16,16 @@ namespace ipsecgw::dpdk {
 ///
 /// Threads: `online`, `offline`, `quiescent` by worker `id` about itself; the rest by the one writer.
 /// A worker that blocks while online stalls reclamation, not the packet path.
+///
+/// Memory order: the writer unpublishes and takes a token; a worker tells the token it has seen, or that it is offline.
+/// - quiescent(), offline(): a release store behind the worker's last use; passed() acquires it, so what is freed then
+///   nobody reads any more.
+/// - start() releases the token, quiescent() acquires it: a worker that has told the token sees what was unpublished, and
+///   every number published before, as gone or new.
+/// - A worker that comes online must not be overlooked while it reads what was there before. It stores "online", then
+///   loads pointers; the writer stores the pointer, then loads "online". Both have a sequentially consistent fence
+///   between, online() in rte_rcu, start() here: rte_rcu_qsbr_start() only releases, and a release store does not keep a
+///   later load behind it, neither in C++ nor on an Arm CPU with RCpc loads (LDAPR). On x86 it was never wrong.
 class Qsbr {
  public:
     static base::Result<std::unique_ptr<Qsbr>> create(uint16_t max_readers);

@@ -1,7 +1,11 @@
 #include "dpdk/qsbr.h"
 
+#include <array>
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -72,6 +76,55 @@ TEST(Reclaimer, IdlenessDoesNotReplaceTheGracePeriod)
     (*qsbr)->quiescent(0);
     EXPECT_EQ(reclaimer.poll(), 1u);
     EXPECT_TRUE(freed);
+}
+
+/// Readers that come and go, as sleeping workers do: what one reads while it is there is not taken from it.
+TEST(Reclaimer, OverlooksNoReaderThatComesOnline)
+{
+    constexpr uint16_t kReaders = 3;
+    constexpr uint64_t kPublications = 50'000;
+    constexpr uint64_t kGone = 0;
+    auto qsbr = Qsbr::create(kReaders).value();
+    Reclaimer reclaimer(*qsbr);
+    std::array<uint64_t, 64> objects{};  // plain: tsan tells when a reader and the writer meet in one
+    std::vector<uint64_t*> free_objects;
+    for (uint64_t& object : objects)
+        free_objects.push_back(&object);
+    std::atomic<uint64_t*> published{nullptr};
+    std::atomic<bool> done{false};
+    std::atomic<uint64_t> reads{0}, wrong{0};
+    std::vector<std::thread> readers;
+    for (uint16_t id = 0; id < kReaders; id++)
+        readers.emplace_back([&, id] {
+            while (!done.load(std::memory_order_relaxed)) {
+                qsbr->online(id);
+                if (const uint64_t* object = published.load(std::memory_order_acquire); object != nullptr) {
+                    wrong.fetch_add(*object == kGone ? 1 : 0, std::memory_order_relaxed);
+                    reads.fetch_add(1, std::memory_order_relaxed);
+                }
+                qsbr->offline(id);
+            }
+        });
+    for (uint64_t i = 1; i <= kPublications || reads.load(std::memory_order_relaxed) < kPublications; i++) {
+        while (free_objects.empty() && reclaimer.poll() == 0)
+            std::this_thread::yield();
+        uint64_t* next = free_objects.back();
+        free_objects.pop_back();
+        *next = i;
+        uint64_t* old = published.exchange(next, std::memory_order_acq_rel);
+        if (old != nullptr)
+            reclaimer.retire([old, &free_objects] {
+                *old = kGone;
+                free_objects.push_back(old);
+            });
+        reclaimer.poll();
+    }
+    done = true;
+    for (auto& reader : readers)
+        reader.join();
+    EXPECT_EQ(wrong.load(), 0u);
+    reclaimer.poll(SIZE_MAX);
+    EXPECT_EQ(reclaimer.pending(), 0u);
 }
 
 }  // namespace
