@@ -1,6 +1,7 @@
 // main() for tests whose code under test needs an initialised EAL: no huge pages, no devices, no shared files.
 #include <cstdio>
 #include <filesystem>
+#include <sched.h>
 #include <string>
 #include <system_error>
 #include <unistd.h>
@@ -34,10 +35,15 @@ int main(int argc, char** argv)
     std::vector<char*> args;
     for (auto& word : words)
         args.push_back(word.data());
+    cpu_set_t cpus;
+    const bool known = sched_getaffinity(0, sizeof cpus, &cpus) == 0;
     if (rte_eal_init(static_cast<int>(args.size()), args.data()) < 0) {
         std::fprintf(stderr, "EAL did not start\n");
         return 2;
     }
+    // EAL binds this thread, and with it those that tests start, to one CPU: the same for all tests that run at a time.
+    if (known)
+        sched_setaffinity(0, sizeof cpus, &cpus);
     const int result = RUN_ALL_TESTS();
     const std::string runtime = rte_eal_get_runtime_dir();
     rte_eal_cleanup();
