@@ -17,9 +17,6 @@ Tables::~Tables()
     delete neighbours_.load(std::memory_order_relaxed);
 }
 
-// Release: a worker that sees the pointer sees the table behind it. The number grows after the change, so that who sees
-// the new one finds the new table, and before the old table is retired, so that it outlives whoever still sees the old.
-// The old one goes after a grace period.
 void Tables::publish(std::unique_ptr<const Fib> fib)
 {
     std::unique_ptr<const Fib> old(fib_.exchange(fib.release(), std::memory_order_acq_rel));

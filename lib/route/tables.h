@@ -11,6 +11,11 @@
 namespace ipsecgw::route {
 
 /// Never null after construction. Threads: fib() and neighbours() by any worker; publish by the one writer.
+///
+/// Memory order: a table is finished before the release exchange that publishes it, and workers acquire the pointer. The
+/// number grows with a release behind that exchange: whoever acquires the new number finds the new table, or a later
+/// one. It grows before the old table is retired: a worker that has been quiescent since (dpdk::Qsbr) reads the new
+/// number, so what it kept under the old one is never used when that has been freed.
 class Tables {
   public:
     static base::Result<std::unique_ptr<Tables>> create(dpdk::Reclaimer& reclaimer);

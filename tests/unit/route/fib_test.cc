@@ -1,4 +1,6 @@
+#include <atomic>
 #include <random>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -139,6 +141,54 @@ TEST(Tables, PublishReplacesAndFreesAfterTheGracePeriod)
     reclaimer.poll();
     EXPECT_EQ(reclaimer.pending(), 0u);
     qsbr->offline(0);
+}
+
+/// Workers that keep a route with the generation it was looked up in, as their caches do.
+TEST(Tables, WhatWasFoundInAGenerationStaysRightInIt)
+{
+    constexpr uint16_t kReaders = 2;
+    constexpr uint16_t kPublications = 2'000;
+    const auto qsbr = dpdk::Qsbr::create(kReaders).value();
+    dpdk::Reclaimer reclaimer(*qsbr);
+    const auto tables = Tables::create(reclaimer).value();
+    const auto there = ip("10.0.0.1");
+    const uint64_t first = tables->generation();
+    std::atomic<bool> done{false};
+    std::atomic<uint64_t> wrong{0}, kept{0};
+    std::vector<std::thread> readers;
+    for (uint16_t id = 0; id < kReaders; id++)
+        readers.emplace_back([&, id] {
+            qsbr->online(id);
+            uint64_t generation = 0;
+            const NextHop* hop = nullptr;
+            while (!done.load(std::memory_order_relaxed)) {
+                const uint64_t now = tables->generation();
+                if (now != generation) {
+                    generation = now;
+                    hop = tables->fib().lookup(there);
+                } else if (hop != nullptr) {
+                    kept.fetch_add(1, std::memory_order_relaxed);
+                }
+                // The port is the generation that the table was published as, or of one that came since.
+                if (hop != nullptr)
+                    wrong.fetch_add(first + hop->port < generation ? 1 : 0, std::memory_order_relaxed);
+                else
+                    wrong.fetch_add(generation != first ? 1 : 0, std::memory_order_relaxed);
+                qsbr->quiescent(id);
+            }
+            qsbr->offline(id);
+        });
+    for (uint16_t i = 1; i <= kPublications || kept.load(std::memory_order_relaxed) == 0; i++) {
+        tables->publish(Fib::build({{prefix("10.0.0.0/8"), {i, {}}}}).value());
+        while (reclaimer.pending() > 64)
+            reclaimer.poll();
+    }
+    done = true;
+    for (auto& reader : readers)
+        reader.join();
+    reclaimer.poll();
+    EXPECT_EQ(wrong.load(), 0u);
+    EXPECT_EQ(reclaimer.pending(), 0u);
 }
 
 }  // namespace
