@@ -97,18 +97,19 @@ class Arm64:
 
     def test_model_port(self, limit_s):
         """Counts of DPDK's own suite on the model port."""
-        emulated = " ".join([*self._emulator(self.sysroot), f"{self.sysroot}/usr/bin/dpdk-test"])
+        emulated = " ".join([*self.emulator(), f"{self.sysroot}/usr/bin/dpdk-test"])
         done = process.run([ROOT / "tools" / "test-inline-suite", self.directory], self.log, timeout=limit_s, env={"DPDK_TEST_COMMAND": emulated})
         return tally.of_last_line(self.log, done)
 
-    def _emulator(self, root):
-        return ["qemu-aarch64-static", "-cpu", EMULATED[self.cpu], "-L", str(root)]
+    def emulator(self):
+        """What runs a program of this build; after cross_file()."""
+        return ["qemu-aarch64-static", "-cpu", EMULATED[self.cpu], "-L", str(self.sysroot)]
 
     def _cross_file(self, root):
         cpu = [*CPUS[self.cpu]]
         compiler = ["ccache"] if shutil.which("ccache") else []
         return CROSS.format(c=[*compiler, f"{TRIPLET}-gcc", f"--sysroot={root}"], cpp=[*compiler, f"{TRIPLET}-g++", f"--sysroot={root}"],
-                            wrapper=self._emulator(root), triplet=TRIPLET, sysroot=root, cpu=cpu)
+                            wrapper=self.emulator(), triplet=TRIPLET, sysroot=root, cpu=cpu)
 
     def _check_version(self, root):
         """The driver headers are of the machine's DPDK: another version in the sysroot would not fit them."""
