@@ -158,6 +158,21 @@ class Spd::Table {
     {
         return family == net::Family::kIpv4 ? ipv4 : ipv6;
     }
+    /// Looks until no policy has come or gone meanwhile: a look-up that asks one tuple before a policy's successor gets
+    /// there, and the policy's own after it has gone, would find neither. The load behind it is ordered by the
+    /// look-up's own acquire loads: whoever missed what was taken out sees the number that its successor's coming made.
+    [[nodiscard]] const PolicyEntry* match(net::Family family, const Flow& flow,
+                                           RuleDirections direction) const noexcept
+    {
+        const TupleSpace& tuples = space(family);
+        for (uint64_t before = generation.load(std::memory_order_acquire);;) {
+            const PolicyEntry* found = tuples.match(flow, direction);
+            const uint64_t behind = generation.load(std::memory_order_acquire);
+            if (behind == before) [[likely]]
+                return found;
+            before = behind;
+        }
+    }
     [[nodiscard]] TupleSpace& space(const FlowSelector& selector) noexcept
     {
         return selector.family() == net::Family::kIpv4 ? ipv4 : ipv6;
@@ -229,7 +244,7 @@ Spd::~Spd() = default;
 
 const PolicyEntry* Spd::match_outbound(const FlowKey& packet) const noexcept
 {
-    return table_->space(packet.family).match(Flow::outbound(packet), kRuleOutbound);
+    return table_->match(packet.family, Flow::outbound(packet), kRuleOutbound);
 }
 
 void Spd::prefetch_indexes(const FlowKey& packet) const noexcept
@@ -248,7 +263,7 @@ void Spd::prefetch_rules(const FlowKey& packet) const noexcept
 
 const PolicyEntry* Spd::match_inbound(const FlowKey& packet) const noexcept
 {
-    return table_->space(packet.family).match(Flow::inbound(packet), kRuleInbound);
+    return table_->match(packet.family, Flow::inbound(packet), kRuleInbound);
 }
 
 base::Result<PolicyEntry*> Spd::add(const model::Policy& policy)

@@ -99,6 +99,14 @@ struct PolicyEntry {
 ///
 /// Threads: match_* by any worker; everything else by the one writer. What match_* returns stays valid until the
 /// calling worker reports a quiescent state. Destroy it after the workers have stopped; what is retired may outlive it.
+///
+/// Memory order: lists of tuples, buckets and selector sets are finished, then published by one release store or
+/// exchange, and acquired by who reads them. A look-up loads several of them, one after the other, and may see some older
+/// than others; so it looks again when the generation has moved meanwhile. The generation grows by a release behind each
+/// change and before anything is retired: whoever acquires the new number finds the change; whoever still has the old one
+/// has not been quiescent since, so what it found under it is not freed. `PolicyEntry::outbound` is released by the
+/// writer when the SA is complete, and acquired before the SA is used. `hits` are telemetry::Counter; `acquire_tsc` is a
+/// ticket that one compare-and-exchange takes, and orders nothing else.
 class Spd {
   public:
     static base::Result<std::unique_ptr<Spd>> create(uint16_t workers, dpdk::Reclaimer& reclaimer);

@@ -187,6 +187,37 @@ TEST_F(Concurrency, SpdNeverLetsAFlowSlipBetweenChanges)
     EXPECT_EQ(spd->find("fallback"), fallback_entry);
 }
 
+/// A policy is replaced by adding the new one before the old one goes. A look-up that has asked the new one's tuple before it came and the
+/// old one's after it went must not end at what stands behind both.
+TEST_F(Concurrency, AReplacedPolicyIsNeverMissed)
+{
+    auto spd = std::move(Spd::create(kReaders, reclaimer_)).value();
+    const char* const shapes[] = {"10.1.1.0/24", "10.1.1.0/25"};
+    // Each shape's tuple is there all the time, as good as it ever gets: the list of tuples does not change.
+    for (const char* shape : {"10.9.0.0/24", "10.9.0.0/25"})
+        ASSERT_TRUE(spd->add(policy(std::string("keeps ") + shape, 1, selector(shape), selector("10.2.2.0/24"))));
+    for (uint32_t bits = 8; bits < 24; bits++)  // tuples between, so that a look-up takes its time
+        ASSERT_TRUE(spd->add(policy("between " + std::to_string(bits), 2, selector("10.8.0.0/16"), selector(("10.0.0.0/" + std::to_string(bits)).c_str()))));
+    const PolicyEntry* behind = *spd->add(policy("behind", 1000, selector("0.0.0.0/0"), selector("0.0.0.0/0")));
+    uint32_t turn = 0;
+    const auto name = [](uint32_t i) { return "replaced " + std::to_string(i); };
+    ASSERT_TRUE(spd->add(policy(name(0), 50, selector(shapes[0]), selector("10.2.2.0/24"))));
+    const FlowKey flow = packet("10.1.1.5", "10.2.2.5");
+    run([&](Random&) {
+            const uint32_t last = turn++;
+            ASSERT_TRUE(spd->add(policy(name(turn), 50, selector(shapes[turn % 2]), selector("10.2.2.0/24"))));
+            ASSERT_TRUE(spd->remove(name(last)));
+        },
+        [&](uint16_t, Random&) -> uint64_t {
+            uint64_t wrong = 0;
+            for (size_t i = 0; i < kBurst; i++) {
+                const PolicyEntry* found = spd->match_outbound(flow);
+                wrong += found == nullptr || found == behind ? 1 : 0;
+            }
+            return wrong;
+        });
+}
+
 TEST_F(Concurrency, SelectorsAreSwungUnderAReader)
 {
     auto spd = std::move(Spd::create(kReaders, reclaimer_)).value();
