@@ -10,7 +10,7 @@
 namespace ipsecgw::base {
 namespace {
 
-// Process-wide like the stderr it guards; two gateways in one process share both.
+// Process-wide like the stderr it guards; two gateways in one process share both. Relaxed: a line more or less.
 std::atomic<LogLevel> threshold{LogLevel::kInfo};
 
 const char* prefix(LogLevel level)

@@ -61,6 +61,7 @@ struct TelemetryRegistry {
 
 namespace {
 
+// Set once. Release and acquire: who sees the pointer sees an empty registry complete; the rest of it is under its mutex.
 constinit std::atomic<TelemetryRegistry*> registry{nullptr};
 
 bool add(rte_tel_data* data, const std::string& name, const Json& value)

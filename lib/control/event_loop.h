@@ -14,6 +14,9 @@ namespace ipsecgw::control {
 /// request must not stop rekeying and reclamation.
 ///
 /// Threads: post() and stop() by any; everything else on the loop's own thread (or before run()).
+///
+/// Memory order: the mailbox is under a mutex, and its eventfd is written behind it; a task sees all that its poster did
+/// before. stop() releases, and run() ends by acquiring it.
 class EventLoop {
   public:
     static base::Result<std::unique_ptr<EventLoop>> create();

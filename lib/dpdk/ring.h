@@ -15,6 +15,9 @@ enum class Producers : uint8_t { kOne, kMany };
 
 /// Owns an rte_ring with one consumer. It has no name in DPDK, so any number of gateways may live in a process. What is
 /// queued when it goes is the owner's to drain.
+///
+/// Memory order: the ring's. An enqueue releases its tail when the slots are filled, a dequeue acquires it: whoever takes
+/// an mbuf sees all that was written to it before it was put in, and needs no fence of his own.
 class Ring {
   public:
     /// `size` is rounded up to a power of two; one slot of it stays free. kResourceExhausted.

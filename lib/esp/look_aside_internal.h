@@ -54,6 +54,10 @@ inline rte_crypto_sym_op& sym_of(rte_crypto_op* operation) noexcept
 class LookAsideDevice;
 
 /// A session of one SA on one queue pair. `in_flight` is written by the worker of that queue pair alone.
+///
+/// Memory order: control asks is_idle() once the grace period of the SA has passed. Additions are relaxed: the worker's
+/// quiescent state, which control has acquired, stands behind the last of them. Subtractions release, is_idle() acquires:
+/// when control sees 0, the worker has done all it ever does with the SA.
 struct LookAsideContext : sa::CipherContext {
     /// Describes packets to the device: an operation each, m_src and OperationData::text set. Returns how many; fewer
     /// than given when there are no random bytes for IVs.

@@ -35,6 +35,11 @@ inline constexpr size_t kNearWindowWords = (RTE_CACHE_LINE_SIZE - sizeof(ReplayW
 
 /// One writer publishes it, one owner worker uses it, QSBR frees it. Never edited in place after publication, except
 /// `selectors`, which is itself a published pointer.
+///
+/// Memory order: line 0 and the cold lines are written before the SAD's release store and read behind its acquire load.
+/// The owner's lines need no order, as one thread uses them; the owner of an SA never changes, and a packet that comes
+/// to its owner by ring brings nothing of the SA with it but the SPI. What control reads of them (ReplayWindow::highest,
+/// counters) are single words, each atomic, late and in no order to each other.
 struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
     // Line 0. Written before publication; read by any worker (a packet may arrive elsewhere and be handed over).
     uint32_t spi;

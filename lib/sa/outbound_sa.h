@@ -23,6 +23,12 @@ inline constexpr size_t kMaxOuterBytes = 48;  // IPv6 and UDP
 
 /// Any worker seals with it at any time: line 0 and 1 are read-only, line 2 is the one shared counter, the rest is per worker.
 /// Sequence numbers never reset: an SA object cannot be re-keyed or rewound, so two seals never share an IV.
+///
+/// Memory order: lines 0 and 1 are written before the release store of PolicyEntry::outbound (or of the Sad's slot) and
+/// read behind its acquire load. `next_sequence` is relaxed everywhere: what must hold is that no number is given twice,
+/// and all its changes are read-modify-writes, which have one order by themselves, or stores of last_sequence + 1, the end.
+/// So a twin that goes on behind it starts at what an exchange took out. `expired` is relaxed too: it comes alone, and a
+/// burst more or less at the end of a time is none of its business; the limits in packets are `last_sequence`'s.
 struct alignas(RTE_CACHE_LINE_SIZE) OutboundSa {
     // Line 0. Written before publication.
     uint32_t spi;

@@ -26,6 +26,14 @@ namespace ipsecgw::sa {
 /// The table does not own its objects: erase, then retire them.
 ///
 /// Threads: find and prefetch by any reader registered with the Reclaimer's Qsbr; everything else by the one writer.
+///
+/// Memory order: an object is finished before the release store of its entry, and find() acquires each entry, so whoever
+/// sees a pointer sees the object. The same with a rebuilt table: its entries are stored relaxed, then `index_` releases
+/// all of them, and readers acquire it. A probe loads entries one by one while others change: an object it must find is
+/// one published before it and not erased since. No entry before such an object is empty, for the writer empties an entry
+/// only when the one behind it is empty, and the reader cannot see an entry older than it was at that publication.
+/// prefetch_object() looks at nothing behind the pointer. What is erased or replaced lives on for a grace period
+/// (dpdk::Qsbr), and so does the old table.
 template <class Traits>
 class PointerTable {
   public:

@@ -17,6 +17,10 @@ namespace ipsecgw::sa {
 /// Threads: `find`, `prefetch` and `*_by_tag` by any worker at any time; everything else by the one writer. What find()
 /// returns stays valid until the calling worker reports a quiescent state. Destroy it after the workers have stopped;
 /// what is retired may outlive it.
+///
+/// Memory order: by SPI as PointerTable has it. By tag, each slot is a pointer stored with release when the SA is
+/// complete, slot and generation included, and acquired by `*_by_tag`; a worker that has a tag of an SA that it cannot
+/// see yet, or not any more, finds null or another generation.
 class Sad {
   public:
     /// Address space is reserved for `max_sas` slots of each direction, memory taken as they are used; look-up cost

@@ -22,6 +22,10 @@ struct PortView;
 /// Cached answers carry the generation of the table that gave them, read before the look-up and once per turn: an
 /// answer is taken only while the table has not changed since, so what it points at lives (Spd::generation,
 /// Tables::generation).
+///
+/// Memory order: the caches are one worker's. The load of a generation acquires and stands before the turn's first
+/// look-up and behind the last quiescent state; so an answer is never older than its number, and a number that is still
+/// the same in a later turn means that no grace period has passed over what the answer points at.
 inline constexpr uint64_t kNoGeneration = 0;
 
 /// By flow: the outbound policy, and the selectors of an inbound SA that the flow has passed. Direct-mapped; a flow

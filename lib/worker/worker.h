@@ -38,6 +38,9 @@ struct WorkerCounters {
 ///
 /// Threads: create, link and destroy by main before and after the run; turn() or run() by one lcore; stop() and the
 /// counters by any; inject() by control.
+///
+/// Memory order: what main and control set up before the threads start is theirs to see by the start itself. Packets come
+/// and go by rings (dpdk::Ring). stop() is relaxed: it says only "no more turns"; who then joins the thread sees the rest.
 class Worker {
   public:
     /// `data` outlives the worker.
