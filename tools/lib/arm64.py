@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import builds
 import process
 import sysroot
 import tally
@@ -25,8 +26,11 @@ CPUS = {
     "bluefield2": ("-mcpu=cortex-a72+crypto",),
 }
 EMULATED = {"generic": "max", "bluefield2": "cortex-a72"}
+# As in builds.py: compiling is most of what a run takes, so tests are compiled several files at a time; the libraries are not.
+OPTIONS = ("-Ddebug=false", *builds.TOGETHER)
+SUITES = ("unit", "dp")
 CROSS = """\
-# Written by tools/build-arm64; a build folder's own.
+# Written by tools/build-arm64; a build folder's own. Set up with {options}.
 [binaries]
 c = {c}
 cpp = {cpp}
@@ -81,10 +85,15 @@ class Arm64:
         """Sets the build folder up."""
         _, file = self.cross_file()
         if not (self.directory / "build.ninja").exists():
-            self._step(["meson", "setup", self.directory, ROOT, "--cross-file", file, "-Ddebug=false"], "meson", 300)
+            self._step(["meson", "setup", self.directory, ROOT, "--cross-file", file, *OPTIONS], "meson", 300)
 
     def compile(self, targets=()):
         self._step(["ninja", "-C", self.directory, f"-j{self.jobs}", *targets], "ninja", 2400)
+
+    def compile_tests(self):
+        """Only what the tests need: no benchmarks, no fuzzers."""
+        self.compile(["build.ninja"])
+        self.compile([*builds.targets_of(self.directory, builds.tests(self.directory, SUITES)), *builds.targets_under(self.directory, ROOT / "drivers")])
 
     def test(self, suites, limit_s):
         """Counts of the meson suites, each program under qemu. The emulator is slow: so are the time limits."""
@@ -109,7 +118,7 @@ class Arm64:
         cpu = [*CPUS[self.cpu]]
         compiler = ["ccache"] if shutil.which("ccache") else []
         return CROSS.format(c=[*compiler, f"{TRIPLET}-gcc", f"--sysroot={root}"], cpp=[*compiler, f"{TRIPLET}-g++", f"--sysroot={root}"],
-                            wrapper=self.emulator(), triplet=TRIPLET, sysroot=root, cpu=cpu)
+                            wrapper=self.emulator(), options=" ".join(OPTIONS), triplet=TRIPLET, sysroot=root, cpu=cpu)
 
     def _check_version(self, root):
         """The driver headers are of the machine's DPDK: another version in the sysroot would not fit them."""
@@ -131,7 +140,7 @@ class Arm64:
 
 def run_tests(build):
     """Counts of everything that runs under the emulator. The build is done."""
-    counts = build.test(("unit", "dp"), 1800)
+    counts = build.test(SUITES, 1800)
     if list(build.directory.glob("drivers/**/librte_net_inline_ipsec.so")):
         counts.add(build.test_model_port(600))
     else:
@@ -142,7 +151,7 @@ def run_tests(build):
 def parse(argv):
     parser = argparse.ArgumentParser(prog="tools/build-arm64", description="Cross-compiles for arm64; the machine's own packages stay as they are.")
     parser.add_argument("--cpu", choices=CPUS, default="generic", help="generic: any armv8-a, features found at run time (default); bluefield2: Cortex-A72")
-    parser.add_argument("--test", action="store_true", help="run the unit, packet and model-port suites under qemu; the last line counts the cases")
+    parser.add_argument("--test", action="store_true", help="build only what the unit, packet and model-port suites need and run them under qemu; the last line counts the cases")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), help="parallel compilers and tests (default: one per core)")
     return parser.parse_args(argv)
 
@@ -154,7 +163,10 @@ def main(argv):
     build.log.unlink(missing_ok=True)
     try:
         build.configure()
-        build.compile()
+        if args.test:
+            build.compile_tests()
+        else:
+            build.compile()
     except (BuildError, sysroot.SysrootError) as error:
         print(f"build-arm64: {error}", file=sys.stderr)
         if args.test:

@@ -24,7 +24,8 @@ class Build:
 
 # Compile time is most of a run: line numbers are all the debug information it needs, the sanitizers' builds optimise less, and tests are
 # compiled several files at a time (what is measured is not: see file_by_file in meson.build).
-LINES = ("-Ddebug=false", "-Dc_args=-g1", "-Dcpp_args=-g1", "-Dunity=on", "-Dunity_size=8")
+TOGETHER = ("-Dunity=on", "-Dunity_size=8")
+LINES = ("-Ddebug=false", "-Dc_args=-g1", "-Dcpp_args=-g1", *TOGETHER)
 SANITIZED = ("-Doptimization=1", "-Db_lundef=false", "-Dbench=false", *LINES)
 BUILDS = {
     b.name: b
@@ -90,28 +91,42 @@ class Builder:
 
     def introspect(self, name, what):
         self.configure(name)
-        # Reads what the last configuration wrote; a changed meson.build is configured again by the first ninja run.
-        out = subprocess.run(["meson", "introspect", self.directory(name), f"--{what}"], check=True, capture_output=True, text=True,
-                             env={**os.environ, "LC_ALL": "C"})
-        return json.loads(out.stdout)
+        return introspect(self.directory(name), what)
 
     def tests(self, name, suites):
         """Meson's tests that belong to one of the suites."""
-        def short(test):
-            return {s.split(":")[-1] for s in test["suite"]}
-        return [t for t in self.introspect(name, "tests") if short(t) & set(suites)]
+        self.configure(name)
+        return tests(self.directory(name), suites)
 
-    def targets_of(self, name, tests):
+    def targets_of(self, name, wanted):
         """Ninja's names of what the tests need built."""
-        wanted = {d for t in tests for d in t["depends"]}
-        files = [f for t in self.introspect(name, "targets") if t["id"] in wanted for f in t["filename"]]
-        return sorted({str(pathlib.Path(f).relative_to(self.directory(name).resolve())) for f in files})
+        return targets_of(self.directory(name), wanted)
 
     def targets_under(self, name, folder):
         """Ninja's names of the programs and modules defined below a folder of the source."""
-        out = []
-        for target in self.introspect(name, "targets"):
-            where = pathlib.Path(target["defined_in"]).relative_to(self.root)
-            if target["type"] in ("executable", "shared module") and str(where).startswith(folder + "/"):
-                out += [str(pathlib.Path(f).relative_to(self.directory(name).resolve())) for f in target["filename"]]
-        return sorted(out)
+        self.configure(name)
+        return targets_under(self.directory(name), self.root / folder)
+
+
+def introspect(directory, what):
+    """What the last configuration wrote; a changed meson.build is configured again by the first ninja run."""
+    out = subprocess.run(["meson", "introspect", directory, f"--{what}"], check=True, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"})
+    return json.loads(out.stdout)
+
+
+def tests(directory, suites):
+    """Meson's tests that belong to one of the suites."""
+    return [t for t in introspect(directory, "tests") if {s.split(":")[-1] for s in t["suite"]} & set(suites)]
+
+
+def targets_of(directory, wanted):
+    """Ninja's names of what the tests need built."""
+    ids = {d for t in wanted for d in t["depends"]}
+    files = [f for t in introspect(directory, "targets") if t["id"] in ids for f in t["filename"]]
+    return sorted({str(pathlib.Path(f).relative_to(directory.resolve())) for f in files})
+
+
+def targets_under(directory, folder):
+    """Ninja's names of the programs and modules defined below a folder of the source."""
+    found = [t for t in introspect(directory, "targets") if t["type"] in ("executable", "shared module") and pathlib.Path(t["defined_in"]).is_relative_to(folder)]
+    return sorted(str(pathlib.Path(f).relative_to(directory.resolve())) for t in found for f in t["filename"])

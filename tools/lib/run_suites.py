@@ -210,7 +210,7 @@ def arm64_suite(context, suite):
     build.log = log
     try:
         build.configure()
-        build.compile()
+        build.compile_tests()
     except (arm64.BuildError, sysroot.SysrootError) as error:
         return tally.failure(str(error))
     return arm64.run_tests(build)
