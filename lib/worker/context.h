@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <span>
 #include <vector>
@@ -44,10 +45,23 @@ struct Batch {
     [[nodiscard]] std::span<rte_mbuf*> all() noexcept { return {packets.data(), count}; }
 };
 
-/// A packet on its way into an outbound SA. The pointer is good until the end of the turn.
+/// Packets on their way into outbound SAs, each with its own. The pointers are good until the end of the turn.
 struct Outgoing {
-    rte_mbuf* packet;
-    sa::OutboundSa* sa;
+    uint16_t count = 0;
+    uint16_t runs = 0;  // of one SA
+    std::array<rte_mbuf*, 2 * kMaxWork> packets;
+    std::array<sa::OutboundSa*, 2 * kMaxWork> sas;
+
+    [[nodiscard]] bool full() const noexcept { return count == packets.size(); }
+    /// True: the SA is another than the one before.
+    bool add(rte_mbuf* m, sa::OutboundSa& sa) noexcept
+    {
+        const bool is_new = count == 0 || sas[count - 1] != &sa;
+        packets[count] = m;
+        sas[count++] = &sa;
+        runs = static_cast<uint16_t>(runs + is_new);
+        return is_new;
+    }
 };
 
 /// Packets on their way into inbound SAs that this worker owns, each with its own.
@@ -91,8 +105,7 @@ struct Context {
 
     std::vector<PortState> ports;  // [PortView::index]
     std::vector<Batch> esp_for;    // [worker] ESP packets of other owners, found in this turn
-    std::array<Outgoing, 2 * kMaxWork> outgoing;
-    uint16_t outgoing_count = 0;
+    Outgoing outgoing;
     // Of the tables, as they were when the turn began.
     uint64_t spd_generation = kNoGeneration;
     uint64_t route_generation = kNoGeneration;
@@ -203,6 +216,8 @@ uint32_t take_handed_over(Context& context) noexcept;
 // or the port the
 //   question came by; an answer to a packet out of an SA does not leave.
 
+/// What a packet that a policy protects makes its worker read and write.
+void prefetch_for_sealing(const Context& context, const sa::PolicyEntry& policy) noexcept;
 /// Packets in clear for somebody else, as classify() has it; the flows it may remember are so for ever.
 void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* const> packets) noexcept;
 /// A packet out of an inbound SA, which its selectors (SelectorSet::id()) allow, for somebody else.
@@ -226,11 +241,9 @@ void seal_queued(Context& context) noexcept;
 /// Queues a packet of which nothing is left to be asked.
 inline void enqueue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
 {
-    if (context.outgoing_count == context.outgoing.size()) [[unlikely]]
+    if (context.outgoing.full()) [[unlikely]]
         seal_queued(context);
-    const uint16_t at = context.outgoing_count++;
-    context.outgoing[at] = {m, &sa};
-    if (at == 0 || context.outgoing[at - 1].sa != &sa) {
+    if (context.outgoing.add(m, sa)) {
         rte_prefetch0(&sa.counters[context.index]);
         rte_prefetch0(&sa.ciphers[context.index]);
     }
@@ -245,41 +258,6 @@ void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*
 void deliver_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept;
 /// One out of an inbound SA.
 void deliver_opened(Context& context, rte_mbuf* m) noexcept;
-
-// forward.cc
-// ----------------------------------------------------------------------------------------------------------------------------
-
-Route route_to(Context& context, const net::IpAddress& destination) noexcept;
-/// The same for a flow's destination.
-Route route_to(Context& context, const sa::FlowKey& flow) noexcept;
-/// To a neighbour: link-local addresses mean nothing without their port.
-Route on_link(Context& context, const PortView& port, const net::IpAddress& neighbour) noexcept;
-net::IpAddress destination_of(const sa::FlowKey& flow) noexcept;
-/// Decrements the hop limit (RFC 1812 section 5.3.1, RFC 8200 section 3). False: it has run out; the packet is dropped
-/// and its sender told.
-bool take_hop(Context& context, rte_mbuf* m) noexcept;
-/// Sends an IP packet on its route; policy and hop limit have been dealt with.
-void forward(Context& context, rte_mbuf* m) noexcept;
-void send(Context& context, rte_mbuf* m, const Route& route) noexcept;
-
-// fragment.cc
-// --------------------------------------------------------------------------------------------------------------------
-
-/// An IPv4 packet of others without DF and without options, and an MTU it can be cut to.
-bool may_fragment(rte_mbuf* m, uint32_t mtu) noexcept;
-/// Cuts a packet that may be into fragments of at most `mtu` (RFC 791 section 3.2), the packet itself becoming the
-/// first. Without mbufs for all of them none is left, and the packet is dropped (kNoMbuf).
-void fragment(Context& context, rte_mbuf* m, uint32_t mtu, Batch& pieces) noexcept;
-
-// icmp.cc
-// -------------------------------------------------------------------------------------------------------------------------------
-
-/// Makes the echo reply out of a request in place. False when it is none.
-bool make_echo_reply(rte_mbuf* m) noexcept;
-/// Tell the sender, if ICMP errors are on, the rate allows and the packet is one to be told of. The packet stays the
-/// caller's.
-void send_time_exceeded(Context& context, rte_mbuf* about) noexcept;
-void send_too_big(Context& context, rte_mbuf* about, uint32_t mtu) noexcept;
 
 // tx.cc
 // ---------------------------------------------------------------------------------------------------------------------------------
@@ -300,6 +278,57 @@ inline void transmit(Context& context, uint16_t port_index, rte_mbuf* frame) noe
 void flush_tx(Context& context) noexcept;
 /// Queues what others passed on: frames of workers without a queue, frames of control. Returns how many.
 uint32_t take_frames(Context& context) noexcept;
+
+// forward.cc
+// ----------------------------------------------------------------------------------------------------------------------------
+
+Route route_to(Context& context, const net::IpAddress& destination) noexcept;
+/// The same for a flow's destination.
+Route route_to(Context& context, const sa::FlowKey& flow) noexcept;
+/// To a neighbour: link-local addresses mean nothing without their port.
+Route on_link(Context& context, const PortView& port, const net::IpAddress& neighbour) noexcept;
+net::IpAddress destination_of(const sa::FlowKey& flow) noexcept;
+/// Decrements the hop limit (RFC 1812 section 5.3.1, RFC 8200 section 3). False: it has run out; the packet is dropped
+/// and its sender told.
+bool take_hop(Context& context, rte_mbuf* m) noexcept;
+/// Sends an IP packet on its route; policy and hop limit have been dealt with.
+void forward(Context& context, rte_mbuf* m) noexcept;
+void send(Context& context, rte_mbuf* m, const Route& route) noexcept;
+/// Whether an IP packet is no longer than the link takes, and has room in front.
+inline bool has_room_for_header(const Context& context, const rte_mbuf* m, uint16_t port_index) noexcept
+{
+    return m->pkt_len <= context.port(port_index).mtu && m->data_off >= sizeof(net::EthernetHeader);
+}
+/// Puts an Ethernet header before a packet that has room for it, and queues it.
+inline void send_with_header(Context& context, rte_mbuf* m, const net::EthernetHeader& header,
+                             uint16_t port_index) noexcept
+{
+    constexpr uint16_t kBytes = sizeof(net::EthernetHeader);
+    std::memcpy(rte_pktmbuf_mtod(m, uint8_t*) - kBytes, &header, kBytes);
+    m->data_off = static_cast<uint16_t>(m->data_off - kBytes);
+    m->data_len = static_cast<uint16_t>(m->data_len + kBytes);
+    m->pkt_len += kBytes;
+    transmit(context, port_index, m);
+}
+
+// fragment.cc
+// --------------------------------------------------------------------------------------------------------------------
+
+/// An IPv4 packet of others without DF and without options, and an MTU it can be cut to.
+bool may_fragment(rte_mbuf* m, uint32_t mtu) noexcept;
+/// Cuts a packet that may be into fragments of at most `mtu` (RFC 791 section 3.2), the packet itself becoming the
+/// first. Without mbufs for all of them none is left, and the packet is dropped (kNoMbuf).
+void fragment(Context& context, rte_mbuf* m, uint32_t mtu, Batch& pieces) noexcept;
+
+// icmp.cc
+// -------------------------------------------------------------------------------------------------------------------------------
+
+/// Makes the echo reply out of a request in place. False when it is none.
+bool make_echo_reply(rte_mbuf* m) noexcept;
+/// Tell the sender, if ICMP errors are on, the rate allows and the packet is one to be told of. The packet stays the
+/// caller's.
+void send_time_exceeded(Context& context, rte_mbuf* about) noexcept;
+void send_too_big(Context& context, rte_mbuf* about, uint32_t mtu) noexcept;
 
 /// Hands a packet to control.
 void punt(Context& context, rte_mbuf* m, Punt why) noexcept;

@@ -170,16 +170,15 @@ void opened_one(Context& context, sa::InboundSa& sa, const sa::SelectorSet* sele
 /// By a known flow's entry: what the stages did with the flow's packets before they do with this one.
 bool send_known(Context& context, const KnownFlows::Entry& entry, const PlainIpv4& plain, rte_mbuf* m) noexcept
 {
-    constexpr uint16_t kHeader = sizeof(net::EthernetHeader);
-    if (plain.hops <= 1 || plain.bytes > context.port(entry.port).mtu || m->data_off < kHeader) [[unlikely]]
+    if (plain.hops <= 1) [[unlikely]]
         return false;
+    m->pkt_len = plain.bytes;
+    m->data_len = static_cast<uint16_t>(plain.bytes);
     auto* ip = rte_pktmbuf_mtod(m, uint8_t*);
+    if (!has_room_for_header(context, m, entry.port)) [[unlikely]]
+        return false;
     take_hop_of_plain_ipv4(ip);
-    std::memcpy(ip - kHeader, &entry.ethernet, kHeader);
-    m->data_off = static_cast<uint16_t>(m->data_off - kHeader);
-    m->pkt_len = plain.bytes + kHeader;
-    m->data_len = static_cast<uint16_t>(m->pkt_len);
-    transmit(context, entry.port, m);
+    send_with_header(context, m, entry.ethernet, entry.port);
     return true;
 }
 
@@ -223,25 +222,22 @@ void opened(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> pack
     const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire);
     const uint64_t allowed_by = selectors == nullptr ? 0 : selectors->id();
     std::array<PlainIpv4, kMaxWork> plain;
-    uint64_t usual = 0;  // a bit for each that has a flow to look for
+    std::array<const KnownFlows::Entry*, kMaxWork> entries;  // null: the packet has no flow to look for
     for (size_t i = 0; i < packets.size(); i++) {
         rte_mbuf* m = packets[i];
         const bool is_plain = read_plain_ipv4(rte_pktmbuf_mtod(m, const uint8_t*), m->data_len,
                                               m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK, plain[i]);
-        if (!is_plain || !plain[i].flow.has_ports() || allowed_by == 0) [[unlikely]]
+        entries[i] = nullptr;
+        if (!is_plain || !plain[i].flow.has_ports()) [[unlikely]]
             continue;
-        usual |= uint64_t{1} << i;
-        rte_prefetch0(&context.known.at(plain[i].flow));
+        entries[i] = &context.known.at(plain[i].flow);
+        rte_prefetch0(entries[i]);
     }
     context.enter(Stage::kForward);
     for (size_t i = 0; i < packets.size(); i++) {
-        if ((usual >> i & 1) != 0) [[likely]] {
-            const KnownFlows::Entry& entry = context.known.at(plain[i].flow);
-            if (entry.leads(plain[i].flow, allowed_by, context.route_generation) &&
-                send_known(context, entry, plain[i], packets[i])) [[likely]]
-                continue;
-        }
-        opened_one(context, sa, selectors, packets[i]);
+        if (entries[i] == nullptr || !entries[i]->leads(plain[i].flow, allowed_by, context.route_generation) ||
+            !send_known(context, *entries[i], plain[i], packets[i])) [[unlikely]]
+            opened_one(context, sa, selectors, packets[i]);
     }
 }
 

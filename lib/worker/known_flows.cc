@@ -38,7 +38,7 @@ void KnownFlows::learn_inbound(const PacketInfo& packet, uint64_t allowed_by, co
                                uint64_t generation) noexcept
 {
     Entry* entry = entry_for(packet);
-    if (entry == nullptr)
+    if (entry == nullptr || allowed_by == 0)
         return;
     entry->allowed_by = allowed_by;
     entry->ethernet = {route.mac->bytes, route.port->mac.bytes, base::swap_be16(net::kEtherTypeIpv4)};

@@ -103,7 +103,7 @@ class KnownFlows {
         {
             return (difference(packet) | (spd_generation ^ now)) == 0 ? outbound : nullptr;
         }
-        /// Whether it leaves as the entry says. `selectors` is not 0.
+        /// Whether it leaves as the entry says.
         [[nodiscard]] bool leads(const Ipv4Flow& packet, uint64_t selectors, uint64_t now) const noexcept
         {
             return (difference(packet) | (allowed_by ^ selectors) | (route_generation ^ now)) == 0;

@@ -1,7 +1,9 @@
 // Into outbound SAs: path MTU, groups, seal, and on by the outer destination.
 #include <algorithm>
 
+#include "base/byte_order.h"
 #include "esp/seal.h"
+#include "net/headers.h"
 #include "worker/context.h"
 
 namespace ipsecgw::worker {
@@ -58,6 +60,46 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
         send_sealed(context, sa, group.first(esp::seal_burst(sa, context.index, group, context.drops)));
 }
 
+/// SA by SA.
+void seal_in_groups(Context& context, Outgoing& work) noexcept
+{
+    for (uint16_t i = 0; i < work.count; i++)
+        if ((i == 0 || work.sas[i - 1] != work.sas[i]) && work.sas[i]->ciphers[context.index] != nullptr)
+            work.sas[i]->ciphers[context.index]->prefetch();
+    while (work.count != 0) {
+        sa::OutboundSa* sa = work.sas[0];
+        std::array<rte_mbuf*, kMaxWork> group;
+        uint16_t grouped = 0;
+        uint16_t others = 0;
+        for (uint16_t i = 0; i < work.count; i++) {
+            if (work.sas[i] == sa && grouped < group.size()) {
+                group[grouped++] = work.packets[i];
+            } else {
+                work.packets[others] = work.packets[i];
+                work.sas[others++] = work.sas[i];
+            }
+        }
+        work.count = others;
+        context.enter(Stage::kEsp);
+        seal_group(context, *sa, {group.data(), grouped});
+    }
+}
+
+/// Sends packets with the SA's outer header to one neighbour.
+void send_outer(Context& context, const sa::OutboundSa& sa, const Route& route, std::span<rte_mbuf*> packets) noexcept
+{
+    const uint16_t type = sa.is(sa::kSaOuterIpv6) ? net::kEtherTypeIpv6 : net::kEtherTypeIpv4;
+    const net::EthernetHeader header = {route.mac->bytes, route.port->mac.bytes, base::swap_be16(type)};
+    for (rte_mbuf* m : packets) {
+        if (has_room_for_header(context, m, route.port->index)) [[likely]] {
+            send_with_header(context, m, header, route.port->index);
+            continue;
+        }
+        info(m).origin = Origin::kSealed;
+        send(context, m, route);
+    }
+}
+
 }  // namespace
 
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
@@ -87,44 +129,39 @@ void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexce
 
 void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*> packets) noexcept
 {
+    context.enter(Stage::kForward);
+    if (sa.kind == sa::OffloadKind::kInlineCrypto || sa.kind == sa::OffloadKind::kFullProtocol)
+        for (rte_mbuf* m : packets)
+            info(m).tag = sa.tag().value();
     const bool transport = sa.is(sa::kSaTransport);
-    const bool by_port = sa.kind == sa::OffloadKind::kInlineCrypto || sa.kind == sa::OffloadKind::kFullProtocol;
-    Route route = route_to(context, sa.remote);
+    const Route route = route_to(context, sa.remote);
+    // Two families may be in what the port has yet to seal.
+    if (!transport && sa.kind != sa::OffloadKind::kFullProtocol && route.port != nullptr && route.mac != nullptr) [[likely]] {
+        send_outer(context, sa, route, packets);
+        return;
+    }
     for (rte_mbuf* m : packets) {
         info(m).origin = Origin::kSealed;
-        if (by_port)
-            info(m).tag = sa.tag().value();
-        if (transport)
-            route = route_to(context, info(m).flow);
-        send(context, m, route);
+        send(context, m, transport ? route_to(context, info(m).flow) : route);
     }
 }
 
 void seal_queued(Context& context) noexcept
 {
-    while (context.outgoing_count != 0) {
-        std::array<Outgoing, 2 * kMaxWork> work;
-        uint16_t left = context.outgoing_count;
-        std::copy_n(context.outgoing.begin(), left, work.begin());
-        context.outgoing_count = 0;
-        for (uint16_t i = 0; i < left; i++)
-            if ((i == 0 || work[i - 1].sa != work[i].sa) && work[i].sa->ciphers[context.index] != nullptr)
-                work[i].sa->ciphers[context.index]->prefetch();
-        while (left != 0) {
-            sa::OutboundSa* sa = work[0].sa;
-            std::array<rte_mbuf*, kMaxWork> group;
-            uint16_t grouped = 0;
-            uint16_t others = 0;
-            for (uint16_t i = 0; i < left; i++) {
-                if (work[i].sa == sa && grouped < group.size())
-                    group[grouped++] = work[i].packet;
-                else
-                    work[others++] = work[i];
-            }
-            left = others;
-            context.enter(Stage::kEsp);
-            seal_group(context, *sa, {group.data(), grouped});
-        }
+    while (context.outgoing.count != 0) {
+        // Sealing may queue more: what it sends may make the gateway tell somebody.
+        Outgoing work;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
+        work.count = context.outgoing.count;
+        work.runs = context.outgoing.runs;
+        std::copy_n(context.outgoing.packets.begin(), work.count, work.packets.begin());
+        std::copy_n(context.outgoing.sas.begin(), work.count, work.sas.begin());
+        context.outgoing.count = 0;
+        context.outgoing.runs = 0;
+        context.enter(Stage::kEsp);
+        if (work.runs == 1 && work.count <= kMaxWork)
+            seal_group(context, *work.sas[0], {work.packets.data(), work.count});
+        else
+            seal_in_groups(context, work);
     }
 }
 

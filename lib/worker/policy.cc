@@ -145,8 +145,9 @@ void match_outbound(Context& context, std::span<rte_mbuf* const> packets, const 
     }
 }
 
-/// What apply() reads and writes.
-void prefetch_for(const Context& context, const sa::PolicyEntry& policy) noexcept
+}  // namespace
+
+void prefetch_for_sealing(const Context& context, const sa::PolicyEntry& policy) noexcept
 {
     rte_prefetch0(&policy.hits[context.index]);
     const sa::OutboundSa* sa = policy.outbound.load(std::memory_order_relaxed);
@@ -157,8 +158,6 @@ void prefetch_for(const Context& context, const sa::PolicyEntry& policy) noexcep
     rte_prefetch0(&sa->next_sequence);
 }
 
-}  // namespace
-
 void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* const> packets) noexcept
 {
     context.enter(Stage::kLookUp);
@@ -168,7 +167,7 @@ void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* c
         const sa::PolicyEntry* last = nullptr;
         for (size_t i = 0; i < packets.size(); i++)
             if (policies[i] != last && (last = policies[i]) != nullptr)
-                prefetch_for(context, *last);
+                prefetch_for_sealing(context, *last);
     }
     for (size_t i = 0; i < packets.size(); i++) {
         if (policies[i] != nullptr && policies[i]->action == Action::kProtect)

@@ -39,8 +39,11 @@ struct Burst {
     std::span<rte_mbuf*> frames;
     std::array<Way, kBurst> ways;
     std::array<PlainIpv4, kBurst> plain;
-    std::array<const sa::PolicyEntry*, kBurst> policies;  // of kSeal
-    std::array<sa::OutboundSa*, kBurst> sas;              // of kSeal
+    // Of kSeal, one step after the other.
+    std::array<const KnownFlows::Entry*, kBurst> entries;
+    std::array<const sa::PolicyEntry*, kBurst> policies;
+    const sa::PolicyEntry* last_policy = nullptr;
+    sa::OutboundSa* last_sa = nullptr;  // its SA
     // What goes through the stages, and waits for its like.
     Batch clear;
     Batch opened;  // by the port
@@ -126,7 +129,8 @@ void look_at_all(Context& context, Burst& burst) noexcept
         }
         burst.ways[i] = look(burst.port, port.role, m, burst.plain[i]);
         if (burst.ways[i] == Way::kSeal) {
-            rte_prefetch0(&context.known.at(burst.plain[i].flow));
+            burst.entries[i] = &context.known.at(burst.plain[i].flow);
+            rte_prefetch0(burst.entries[i]);
         } else if (burst.ways[i] == Way::kOpen && burst.plain[i].flow.spi() != spi) {
             spi = burst.plain[i].flow.spi();
             context.data.sad->prefetch(static_cast<uint32_t>(spi));
@@ -141,48 +145,50 @@ void look_at_all(Context& context, Burst& burst) noexcept
 void find_known(Context& context, Burst& burst) noexcept
 {
     const sa::PolicyEntry* last = nullptr;
+    uint32_t runs = 0;
     for (size_t i = 0; i < burst.frames.size(); i++) {
         if (burst.ways[i] != Way::kSeal)
             continue;
-        const Ipv4Flow& flow = burst.plain[i].flow;
-        const sa::PolicyEntry* policy = context.known.at(flow).outbound_of(flow, context.spd_generation);
+        const sa::PolicyEntry* policy =
+            burst.entries[i]->outbound_of(burst.plain[i].flow, context.spd_generation);
         burst.policies[i] = policy;
-        if (policy == nullptr)
-            burst.ways[i] = Way::kStages;
-        else if (policy != last)
-            rte_prefetch0(last = policy);
-    }
-    last = nullptr;
-    sa::OutboundSa* sa = nullptr;
-    for (size_t i = 0; i < burst.frames.size(); i++) {
-        if (burst.ways[i] != Way::kSeal)
+        if (policy == last) [[likely]]
             continue;
-        if (burst.policies[i] != last) {
-            last = burst.policies[i];
-            // Acquire pairs with the release that swings the pointer: the SA behind it is complete.
-            sa = last->outbound.load(std::memory_order_acquire);
-            rte_prefetch0(&last->hits[context.index]);
-            if (sa != nullptr) {
-                rte_prefetch0(sa);
-                rte_prefetch0(sa->outer);
-                rte_prefetch0(&sa->next_sequence);
-            }
-        }
-        burst.sas[i] = sa;
+        last = policy;
+        runs++;
+        rte_prefetch0(policy);
+    }
+    if (runs == 1)
+        return;
+    last = nullptr;
+    for (size_t i = 0; i < burst.frames.size(); i++) {
+        if (burst.ways[i] != Way::kSeal || burst.policies[i] == last)
+            continue;
+        last = burst.policies[i];
+        if (last != nullptr)
+            prefetch_for_sealing(context, *last);
     }
 }
 
 /// False: the stages have a say, for there is no SA, or its mode or padding, the hop limit or the path MTU wants it.
 bool seal_known(Context& context, Burst& burst, size_t i, HitCounter& hits) noexcept
 {
-    sa::OutboundSa* sa = burst.sas[i];
+    const sa::PolicyEntry* policy = burst.policies[i];
+    if (policy == nullptr) [[unlikely]]
+        return false;
+    if (policy != burst.last_policy) {
+        burst.last_policy = policy;
+        // Acquire pairs with the release that swings the pointer: the SA behind it is complete.
+        burst.last_sa = policy->outbound.load(std::memory_order_acquire);
+    }
+    sa::OutboundSa* sa = burst.last_sa;
     const PlainIpv4& plain = burst.plain[i];
     if (sa == nullptr || plain.hops <= 1 || sa->is(sa::kSaTransport) || sa->tfc_pad_to != 0) [[unlikely]]
         return false;
     if (plain.bytes + kMostSealedBytes > context.smallest_mtu &&
         esp::sealed_bytes(*sa, plain.bytes) > context.smallest_mtu) [[unlikely]]
         return false;
-    hits.add(*burst.policies[i]);
+    hits.add(*policy);
     rte_mbuf* m = burst.frames[i];
     m->data_off = static_cast<uint16_t>(m->data_off + kEthernet);
     m->pkt_len = plain.bytes;
