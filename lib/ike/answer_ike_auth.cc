@@ -173,11 +173,22 @@ ChildSa* answer_child(std::vector<Payload>& payloads, Core& core, IkeSa& ike, co
 }
 
 /// Refused: the answer is repeated as long as a half-open SA stays.
-void refuse(Core& core, IkeSa& ike, const Message& request)
+void refuse(Core& core, IkeSa& ike, const Message& request, NotifyType why = NotifyType::kAuthenticationFailed)
 {
     core.counts.failed++;
     ike.is_refused = true;
-    send_notify_response(core, ike, request.header, NotifyType::kAuthenticationFailed);
+    send_notify_response(core, ike, request.header, why);
+}
+
+/// A child came, or none, where the connection wants it otherwise (RFC 6023); empty: it is as wanted.
+std::string objection_to_childlessness(const IkeSa& ike, const ChildPayloads& wanted)
+{
+    const bool has_child = wanted.sa != nullptr || wanted.ts_i != nullptr || wanted.ts_r != nullptr;
+    if (has_child && ike.connection->childless == model::Childless::kForce)
+        return "a CHILD_SA came with IKE_AUTH, and childless is force";
+    if (!has_child && ike.connection->childless == model::Childless::kNever)
+        return "no CHILD_SA came with IKE_AUTH, and childless is never";
+    return {};
 }
 
 }  // namespace
@@ -204,6 +215,12 @@ void on_ike_auth_request(Core& core, IkeSa& ike, const Message& request)
         refuse(core, ike, request);
         return;
     }
+    const ChildPayloads wanted = read_child(request.payloads);
+    if (const std::string objection = objection_to_childlessness(ike, wanted); !objection.empty()) {
+        core.log(LogLevel::kWarning, &ike, "IKE_SA refused: %s", objection.c_str());
+        refuse(core, ike, request, NotifyType::kInvalidSyntax);
+        return;
+    }
     std::vector<Payload> payloads;
     if (const auto own = append_own_proof(payloads, core, ike, ppk); !own) {
         core.log(LogLevel::kError, &ike, "unable to authenticate: %s", own.error().what.c_str());
@@ -216,7 +233,7 @@ void on_ike_auth_request(Core& core, IkeSa& ike, const Message& request)
     if (find_notify(request.payloads, NotifyType::kInitialContact) != nullptr)
         on_initial_contact(core, ike);
     register_identities(core, ike);
-    ChildSa* child = answer_child(payloads, core, ike, read_child(request.payloads), nonce_i, nonce_r);
+    ChildSa* child = answer_child(payloads, core, ike, wanted, nonce_i, nonce_r);
     send_response(core, ike, request.header, payloads);
     if (child != nullptr) {
         activate_outbound(core, ike, *child);

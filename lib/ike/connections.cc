@@ -79,6 +79,7 @@ void reconnect_later(Core& core, Loaded& loaded)
         core.timers.set(loaded.reconnect_timer, loaded.not_before_ns);
 }
 
+/// An IKE SA of ours with `child`; null: with none.
 Result<void> connect(Core& core, Loaded& loaded, const ChildConfigPtr& child)
 {
     auto ends = endpoints_of(core, *loaded.config);
@@ -89,7 +90,8 @@ Result<void> connect(Core& core, Loaded& loaded, const ChildConfigPtr& child)
         return Error{ErrorCode::kResourceExhausted, "no new IKE SA: the table is full"};
     ike->local = ends->first;
     ike->remote = ends->second;
-    ike->queue.push_back({Task::new_child(child), 0});
+    if (child != nullptr)
+        ike->queue.push_back({Task::new_child(child), 0});
     start_ike_sa_init(core, *ike);
     return {};
 }
@@ -166,6 +168,16 @@ Result<void> bring_up(Core& core, Loaded& loaded, const ChildConfigPtr& child)
     return connect(core, loaded, child);
 }
 
+Result<void> bring_up_childless(Core& core, Loaded& loaded)
+{
+    const IkeSa* ike = usable_ike_sa(core, loaded.config->name);
+    if (ike == nullptr)
+        return connect(core, loaded, nullptr);
+    if (ike->is_up())
+        core.emit(InitiateDone{loaded.config->name, {}, {}});
+    return {};
+}
+
 bool is_wanted_already(Core& core, const Loaded& loaded, std::string_view child)
 {
     return loaded.wanted.contains(child) || has_child(core, loaded.config->name, child);
@@ -194,6 +206,8 @@ void attempt_failed(Core& core, IkeSa& ike, AttemptEnd end, const std::string& r
         else
             core.emit(InitiateDone{ike.connection->name, child->name, reason});
     }
+    if (ike.connection->children.empty())
+        core.emit(InitiateDone{ike.connection->name, {}, reason});
     if (loaded != nullptr)
         reconnect_later(core, *loaded);
 }

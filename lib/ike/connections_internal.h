@@ -23,6 +23,9 @@ base::Result<std::pair<Endpoint, Endpoint>> endpoints_of(Core& core, const model
 /// Brings a child up on an IKE SA that is there, or on a new one. Nothing happens when it is up or on its way.
 base::Result<void> bring_up(Core& core, Loaded& loaded, const ChildConfigPtr& child);
 
+/// Brings up the IKE SA alone, of a connection without children (RFC 6023).
+base::Result<void> bring_up_childless(Core& core, Loaded& loaded);
+
 /// It is up or on its way: traffic starts nothing.
 [[nodiscard]] bool is_wanted_already(Core& core, const Loaded& loaded, std::string_view child);
 

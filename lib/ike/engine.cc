@@ -232,6 +232,8 @@ Result<void> Engine::initiate(std::string_view connection, std::string_view chil
             return Error{ErrorCode::kNotFound, config->name + " has no child named \"" + std::string(child) + "\""};
         return bring_up(*core_, *loaded, wanted);
     }
+    if (config->children.empty())
+        return bring_up_childless(*core_, *loaded);
     for (size_t i = 0; i < config->children.size(); i++)
         GW_TRY(bring_up(*core_, *loaded, child_config_at(config, i)));
     return {};

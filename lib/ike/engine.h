@@ -92,9 +92,9 @@ class Engine {
     /// When `tick` wants to run; UINT64_MAX: never.
     [[nodiscard]] uint64_t next_deadline_ns() const;
 
-    /// Brings a child up, or all of a connection's children with an empty name, with an IKE SA where there is none. A
-    /// child that is up or on its way is not made twice. InitiateDone tells the end. kNotFound, or kInvalidArgument for
-    /// a peer without an address.
+    /// Brings a child up, or all of a connection's children with an empty name, with an IKE SA where there is none; of
+    /// a connection without children the IKE SA alone. What is up or on its way is not made twice. InitiateDone tells
+    /// the end. kNotFound, or kInvalidArgument for a peer without an address.
     base::Result<void> initiate(std::string_view connection, std::string_view child, const Turn& turn);
     /// A packet met a Trap. Any number of calls for one child start one attempt.
     void acquire(std::string_view connection, std::string_view child, const Turn& turn);

@@ -89,9 +89,29 @@ Result<void> append_proof(std::vector<Payload>& payloads, Core& core, IkeSa& ike
     return {};
 }
 
+/// The exchange brings up the IKE SA alone, its children follow (RFC 6023). An error: the peer cannot, and we must.
+Result<bool> is_childless(const IkeSa& ike)
+{
+    switch (ike.connection->childless) {
+        case model::Childless::kAllow:
+        case model::Childless::kNever:
+            return false;
+        case model::Childless::kPrefer:
+            return ike.handshake->peer_is_childless;
+        case model::Childless::kForce:
+            if (ike.handshake->peer_is_childless)
+                return true;
+            return Error{ErrorCode::kUnavailable, "peer does not support childless IKE_SAs",
+                         "childless = force wants that"};
+    }
+    return false;
+}
+
 /// The child that travels with the exchange: the first that waits.
 Result<void> append_child(std::vector<Payload>& payloads, Core& core, IkeSa& ike, Outstanding& request)
 {
+    if (GW_TRY(is_childless(ike)))
+        return {};
     const auto first = std::ranges::find_if(
         ike.queue, [](const QueuedTask& queued) { return queued.task.kind == TaskKind::kNewChild; });
     if (first == ike.queue.end())

@@ -29,7 +29,7 @@ SaPayload ike_offer(std::span<const model::Proposal> proposals)
 }
 
 /// What both ends say of themselves beside the keys.
-void append_abilities(std::vector<Payload>& payloads, const Core& core, const IkeSa& ike, const Header& header)
+void append_abilities(std::vector<Payload>& payloads, const IkeSa& ike, const Header& header)
 {
     const auto& connection = *ike.connection;
     append_nat_detection(payloads, header, ike.local, ike.remote, connection.encap ? Source::kPretend : Source::kReal);
@@ -40,7 +40,8 @@ void append_abilities(std::vector<Payload>& payloads, const Core& core, const Ik
         for (const uint8_t byte : be16(hash))
             hashes.push_back(byte);
     payloads.emplace_back(make_notify(NotifyType::kSignatureHashAlgorithms, std::move(hashes)));
-    (void)core;
+    if (header.is_response && connection.childless != model::Childless::kNever)
+        payloads.emplace_back(make_notify(NotifyType::kChildlessIkev2Supported));
 }
 
 /// What the peer says of itself.
@@ -49,6 +50,7 @@ void read_abilities(Core& core, IkeSa& ike, const Message& message)
     Handshake& handshake = *ike.handshake;
     ike.peer_fragments = find_notify(message.payloads, NotifyType::kFragmentationSupported) != nullptr;
     handshake.peer_knows_ppk = find_notify(message.payloads, NotifyType::kUsePpk) != nullptr;
+    handshake.peer_is_childless = find_notify(message.payloads, NotifyType::kChildlessIkev2Supported) != nullptr;
     handshake.certificates_asked = find_payload<CertReqPayload>(message.payloads) != nullptr;
     if (const auto* hashes = find_notify(message.payloads, NotifyType::kSignatureHashAlgorithms))
         for (size_t i = 0; i + 1 < hashes->data.size(); i += 2)
@@ -110,7 +112,7 @@ void send_init(Core& core, IkeSa& ike, KeyExchangeGroup group)
     const auto value = handshake.key_exchange->public_value();
     payloads.emplace_back(KePayload{static_cast<uint16_t>(group), {value.begin(), value.end()}});
     payloads.emplace_back(NoncePayload{handshake.nonce_i});
-    append_abilities(payloads, core, ike, header);
+    append_abilities(payloads, ike, header);
     if (ike.connection->ppk_id)
         payloads.emplace_back(make_notify(NotifyType::kUsePpk));
     auto encoded = encode_message(header, payloads);
@@ -275,7 +277,7 @@ void accept_init(Core& core, const Datagram& datagram, const Message& request, F
         return;
     }
     payloads.emplace_back(NoncePayload{handshake.nonce_r});
-    append_abilities(payloads, core, *ike, header);
+    append_abilities(payloads, *ike, header);
     if (handshake.peer_knows_ppk && ike->connection->ppk_id)
         payloads.emplace_back(make_notify(NotifyType::kUsePpk));
     for (auto& ask : certificate_requests(core.credentials, *ike->connection))

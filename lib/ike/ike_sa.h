@@ -167,6 +167,7 @@ struct Handshake {
     uint32_t restarts = 0;              // for cookies and other groups
     std::vector<uint16_t> peer_hashes;  // SIGNATURE_HASH_ALGORITHMS
     bool peer_knows_ppk = false;        // USE_PPK
+    bool peer_is_childless = false;     // CHILDLESS_IKEV2_SUPPORTED
     bool certificates_asked = false;    // CERTREQ came
     uint8_t proposal_number = 1;
 };

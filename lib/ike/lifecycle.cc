@@ -154,6 +154,8 @@ void ike_established(Core& core, IkeSa& ike)
              ike.remote.address.to_string().c_str(), ike.remote_id.to_string().c_str());
     ike.is_announced = true;
     core.emit(IkeUp{ike.id, ike.connection->name});
+    if (ike.role == Role::kInitiator && ike.connection->children.empty())
+        core.emit(InitiateDone{ike.connection->name, {}, {}});
     start_ike_timers(core, ike);
     attempt_succeeded(core, ike);
 }

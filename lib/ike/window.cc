@@ -28,10 +28,24 @@ Header header_of(const IkeSa& ike, ExchangeType exchange, uint32_t message_id)
     return header;
 }
 
-/// Bytes of one message, so that its IP packet is no longer than the options say; 0: the peer takes no fragments.
+bool may_fragment(const IkeSa& ike)
+{
+    switch (ike.connection->fragmentation) {
+        case model::Fragmentation::kYes:
+            return ike.peer_fragments;
+        case model::Fragmentation::kForce:
+            return true;
+        case model::Fragmentation::kAccept:
+        case model::Fragmentation::kNo:
+            return false;
+    }
+    return false;
+}
+
+/// Bytes of one message, so that its IP packet is no longer than the options say; 0: it is not fragmented.
 size_t max_message_bytes(const Core& core, const IkeSa& ike)
 {
-    if (!ike.peer_fragments || ike.connection->fragmentation == model::Fragmentation::kNo)
+    if (!may_fragment(ike))
         return 0;
     const size_t ip_bytes = ike.local.address.is_v4() ? 20 : 40;
     return core.options.fragment_bytes - ip_bytes - 8 - (ike.local.port == 500 ? 0 : 4);

@@ -76,7 +76,8 @@ base::Result<void> Daemon::initiate(const std::string& connection, const std::st
     auto waiter = waiters_.end();
     if (done) {
         std::set<std::string> children = {child};
-        if (const auto known = children_.find(connection); child.empty() && known != children_.end())
+        if (const auto known = children_.find(connection);
+            child.empty() && known != children_.end() && !known->second.empty())
             children = {known->second.begin(), known->second.end()};
         waiter = waiters_.emplace(connection, Waiter{std::move(children), {}, std::move(done)});
     }

@@ -69,6 +69,20 @@ def case_algorithms(both):
         wait_for(lambda: is_down(ours) and is_down(theirs), lambda: f"{ours.sas()} {theirs.sas()}")
 
 
+def case_childless(both):
+    """childless = force (RFC 6023): the IKE SA first, the child by CREATE_CHILD_SA, initiated from either side."""
+    ours, theirs = up(both, [connection(childless="force")])
+    ours.ike("initiate", "t")
+    check(is_up(ours) and is_up(theirs), f"{ours.sas()} {theirs.sas()}")
+    check(both.ping("a") == 3, "pings are lost")
+    check("generating IKE_AUTH request 1 [ IDi IDr AUTH" in ours.text() and "generating CREATE_CHILD_SA request 2" in ours.text(), "a child came along")
+    ours.ike("terminate", "t")
+    wait_for(lambda: is_down(ours) and is_down(theirs), lambda: f"{ours.sas()} {theirs.sas()}")
+    theirs.swanctl("--initiate", "--child", "net")
+    wait_for(lambda: is_up(ours) and is_up(theirs), lambda: f"{ours.sas()} {theirs.sas()}")
+    check(both.ping("b") == 3, "pings are lost")
+
+
 def rekeyed(both, rekey, lines):
     """Traffic both ways, `rekey` in the middle of it several times; nothing may be lost."""
     ours, theirs = up(both)

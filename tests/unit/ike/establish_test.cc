@@ -40,5 +40,132 @@ TEST_F(Establish, FourMessagesMakeAnIkeSaAndAChild)
     expect_settled();
 }
 
+//  HDR, SK {IDi, AUTH}           -->
+//                                <--     HDR, SK {IDr, AUTH}
+//  HDR, SK {SA, Ni, TSi, TSr}    -->     (RFC 6023)
+TEST_F(Establish, ChildlessWherePreferredAndThePeerCan)
+{
+    load([](auto& c) { c.childless = model::Childless::kPrefer; });
+    initiate(moon);
+    for (int message = 0; message < 2; message++) {
+        deliver(take(moon));
+        deliver(take(sun));
+    }
+    EXPECT_EQ(sun.ike_ups, 1);
+    EXPECT_EQ(sun.child_ups, 0);
+    EXPECT_TRUE(moon.done.empty());
+    run();
+    ASSERT_EQ(moon.done.size(), 1U);
+    EXPECT_EQ(moon.done[0].failure, "");
+    expect_settled();
+}
+
+TEST_F(Establish, AChildComesAlongWhereChildlessIsOnlyPreferred)
+{
+    load([](auto& c) { c.childless = model::Childless::kPrefer; });
+    auto strict = connection(sun, moon);
+    strict.childless = model::Childless::kNever;
+    load_on(sun, strict);
+    initiate(moon);
+    for (int message = 0; message < 2; message++) {
+        deliver(take(moon));
+        deliver(take(sun));
+    }
+    EXPECT_EQ(sun.child_ups, 1);
+    expect_settled();
+}
+
+TEST_F(Establish, ForcedChildlessnessEndsWhereThePeerCannot)
+{
+    load([](auto& c) { c.childless = model::Childless::kForce; });
+    auto strict = connection(sun, moon);
+    strict.childless = model::Childless::kNever;
+    load_on(sun, strict);
+    initiate(moon);
+    run();
+    ASSERT_EQ(moon.done.size(), 1U);
+    EXPECT_EQ(moon.done[0].failure, "peer does not support childless IKE_SAs");
+    expect_settled(0, 0);
+}
+
+TEST_F(Establish, AChildIsRefusedWhereChildlessnessIsForced)
+{
+    load();
+    auto strict = connection(sun, moon);
+    strict.childless = model::Childless::kForce;
+    load_on(sun, strict);
+    initiate(moon);
+    run();
+    ASSERT_EQ(moon.done.size(), 1U);
+    EXPECT_EQ(moon.done[0].failure, "received INVALID_SYNTAX");
+    expect_settled(0, 0);
+}
+
+TEST_F(Establish, AConnectionWithoutChildrenIsAnIkeSa)
+{
+    load([](auto& c) {
+        c.childless = model::Childless::kForce;
+        c.children.clear();
+    });
+    for (int again = 0; again < 2; again++) {
+        initiate(moon, "");
+        run();
+        ASSERT_EQ(moon.done.size(), size_t(again) + 1);
+        EXPECT_EQ(moon.done.back().failure, "");
+    }
+    EXPECT_EQ(sun.ike_ups, 1);
+    expect_settled(1, 0);
+}
+
+TEST_F(Establish, AnAttemptWithoutChildrenTellsWhyItFailed)
+{
+    load([](auto& c) {
+        c.childless = model::Childless::kForce;
+        c.children.clear();
+    });
+    auto strict = connection(sun, moon);
+    strict.childless = model::Childless::kNever;
+    load_on(sun, strict);
+    initiate(moon, "");
+    run();
+    ASSERT_EQ(moon.done.size(), 1U);
+    EXPECT_EQ(moon.done[0].failure, "peer does not support childless IKE_SAs");
+}
+
+/// RFC 7383: who sends fragments. IKE_AUTH does not fit into 300 bytes.
+struct Fragmenting {
+    const char* name;
+    model::Fragmentation moons, suns;
+    size_t packets;  // of moon's IKE_AUTH
+};
+class EstablishInFragments : public Ladder, public testing::WithParamInterface<Fragmenting> {};
+using enum model::Fragmentation;
+INSTANTIATE_TEST_SUITE_P(Fragmentation, EstablishInFragments,
+                         testing::Values(Fragmenting{"Yes", kYes, kYes, 2},
+                                         Fragmenting{"ThePeerOnlyAccepts", kYes, kAccept, 2},
+                                         Fragmenting{"WeOnlyAccept", kAccept, kYes, 1},
+                                         Fragmenting{"ThePeerSaysNothing", kYes, kNo, 1},
+                                         Fragmenting{"Forced", kForce, kNo, 2}, Fragmenting{"No", kNo, kYes, 1}),
+                         [](const auto& about) { return about.param.name; });
+
+TEST_P(EstablishInFragments, AsBothWant)
+{
+    moon.options.fragment_bytes = sun.options.fragment_bytes = 300;
+    for (Side* side : {&moon, &sun})
+        side->engine = std::make_unique<Engine>(side->options, side->host, side->credentials);
+    for (Side* side : {&sun, &moon}) {
+        auto made = connection(*side, side == &moon ? sun : moon);
+        made.fragmentation = side == &moon ? GetParam().moons : GetParam().suns;
+        made.children[0].esp_proposals = model::default_esp_proposals();
+        load_on(*side, made);
+    }
+    initiate(moon);
+    deliver(take(moon));
+    deliver(take(sun));
+    EXPECT_EQ(waiting(moon), GetParam().packets);
+    run();
+    expect_settled();
+}
+
 }  // namespace
 }  // namespace ipsecgw::ike
