@@ -209,6 +209,8 @@ void ControlPlane::State::handle_punt(rte_mbuf* m, uint64_t now_ns)
             return handle_ike(m);
         case worker::Punt::kAcquire:
             return handle_acquire(m);
+        case worker::Punt::kMoved:
+            return handle_moved(m);
         case worker::Punt::kNone:
             break;
     }

@@ -30,6 +30,7 @@ struct ControlPlane::State {
     void handle_punt(rte_mbuf* m, uint64_t now_ns);
     void handle_ike(rte_mbuf* m);
     void handle_acquire(rte_mbuf* m);
+    void handle_moved(rte_mbuf* m);
     void report(const SaExpiry& expiry);
 
     Parts parts;

@@ -1,6 +1,7 @@
 // Between the data path and an IKE daemon.
 #include "control/listeners.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <rte_mbuf.h>
@@ -90,6 +91,24 @@ void ControlPlane::State::handle_acquire(rte_mbuf* m)
     listeners.acquire({record->policy.name, address_of(flow.family, flow.source),
                        address_of(flow.family, flow.destination), flow.protocol, flow.ports_known, flow.source_port,
                        flow.destination_port});
+}
+
+// A notice, no packet. It waited in the ring: the SA may have gone, and its SPI may be another's by now.
+void ControlPlane::State::handle_moved(rte_mbuf* m)
+{
+    const worker::PacketInfo about = worker::info(m);
+    rte_pktmbuf_free(m);
+    if (!listeners.moved)
+        return;
+    const net::IpAddress remote = address_of(about.flow.family, about.flow.source);
+    const net::IpAddress local = address_of(about.flow.family, about.flow.destination);
+    const auto [first, last] = sas.by_spi().equal_range(about.spi);
+    const auto sa = std::find_if(first, last, [&](const auto& entry) {
+        const model::SaParams& params = entry.second->params;
+        return entry.second->is_inbound() && params.udp && params.local == local;
+    });
+    if (sa != last)
+        listeners.moved({sa->second->params.name, remote, about.flow.source_port});
 }
 
 void ControlPlane::State::report(const SaExpiry& expiry)

@@ -32,6 +32,15 @@ struct Acquire {
     uint16_t destination_port = 0;
 };
 
+/// An authentic packet of an inbound SA with UDP encapsulation came from an endpoint that is not the SA's (RFC 7296
+/// section 2.23). Told at most once a second and SA; not of SAs that a port opens, which does not show the outer
+/// header.
+struct SaMoved {
+    std::string_view name;
+    net::IpAddress remote;
+    uint16_t remote_port = 0;
+};
+
 enum class SaEnd : uint8_t {
     kSoft,       // time for a successor; the SA goes on
     kHard,       // a limit is reached: nothing passes any more; the record stays until somebody removes it
@@ -54,6 +63,7 @@ struct Listeners {
     /// True: taken. False: there is no room for it now, the peer will send it again.
     std::function<bool(const Datagram&)> datagram;
     std::function<void(const Acquire&)> acquire;
+    std::function<void(const SaMoved&)> moved;
     /// True: the SA is the listener's, which deals with it. False: the operator is told by a log line.
     std::function<bool(const SaExpiry&)> expiry;
 };

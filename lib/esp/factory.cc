@@ -93,6 +93,7 @@ base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t
     sa->icv_bytes = layout.icv_bytes;
     sa->align_bytes = layout.align_bytes;
     sa->udp_local_port = params.udp ? params.udp->local_port : uint16_t{0};
+    sa->udp_remote_port = params.udp ? params.udp->remote_port : uint16_t{0};
     sa->hard_packets = params.lifetime.hard_packets;
     sa->hard_bytes = params.lifetime.hard_bytes;
     sa->local = params.local;

@@ -212,8 +212,10 @@ bool start_rekey_child(Core& core, IkeSa& ike, const Task& task)
     }
     exchange->rekeys = child->id;
     exchange->mode = child->mode;
-    exchange->local_ts = child->local_ts;
-    exchange->remote_ts = child->remote_ts;
+    // Behind a NAT that has moved, a host-to-host child is between the addresses of now.
+    const bool is_translated = child->mode == model::Mode::kTransport && ike.uses_udp();
+    exchange->local_ts = is_translated ? translate(child->local_ts, ike.local.address) : child->local_ts;
+    exchange->remote_ts = is_translated ? translate(child->remote_ts, ike.remote.address) : child->remote_ts;
     const auto last = child->suite.group;
     const auto group = allows_group(exchange->proposals, last) && last != KeyExchangeGroup::kNone
                            ? last

@@ -58,6 +58,7 @@ void read_abilities(Core& core, IkeSa& ike, const Message& message)
     const NatFinding nat = find_nat(message, ike.local, ike.remote);
     ike.nat_local = nat.local || (nat.is_supported && ike.connection->encap);
     ike.nat_remote = nat.remote;
+    ike.is_behind_nat = nat.local;
     if (nat.local)
         core.log(LogLevel::kInfo, &ike, "local host is behind NAT, sending keep alives");
     if (nat.remote)

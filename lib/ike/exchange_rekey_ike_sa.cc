@@ -45,6 +45,7 @@ IkeSa* create_heir(Core& core, const IkeSa& old, Role role)
     heir->remote_id = old.remote_id;
     heir->nat_local = old.nat_local;
     heir->nat_remote = old.nat_remote;
+    heir->is_behind_nat = old.is_behind_nat;
     heir->peer_fragments = old.peer_fragments;
     heir->uses_ppk = old.uses_ppk;
     return heir;

@@ -193,8 +193,9 @@ struct IkeSa {
     ConnectionPtr connection;
     Role role = Role::kInitiator;
     IkeState state = IkeState::kConnecting;
-    bool nat_local = false;       // a NAT changes our address
+    bool nat_local = false;       // a NAT changes our address, or `encap` pretends it
     bool nat_remote = false;      // or the peer's
+    bool is_behind_nat = false;   // nat_local, and true
     bool peer_fragments = false;  // IKEV2_FRAGMENTATION_SUPPORTED
     bool uses_ppk = false;
     bool is_half_open = false;  // counted as such

@@ -200,7 +200,8 @@ void peer_is_gone(Core& core, IkeSa& ike)
 
 void follow_endpoint(Core& core, IkeSa& ike, const Endpoint& remote)
 {
-    if (ike.remote == remote || !ike.nat_remote)
+    // Section 2.23: only who is not behind a NAT itself, or two ends may chase each other.
+    if (ike.remote == remote || !ike.nat_remote || ike.is_behind_nat)
         return;
     core.log(LogLevel::kInfo, &ike, "NAT mappings of peer changed, moving from %s to %s",
              ike.remote.to_string().c_str(), remote.to_string().c_str());

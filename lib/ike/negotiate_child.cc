@@ -121,16 +121,6 @@ Candidate find_candidate(const IkeSa& ike, const ChildPayloads& request, Groups 
     return best;
 }
 
-/// Behind a NAT the addresses of a host-to-host child are those the packets have here (RFC 7296 section 2.23.1).
-Selectors translate(const Selectors& selectors, const net::IpAddress& address)
-{
-    Selectors out = selectors;
-    for (Selector& selector : out)
-        if (selector.first == selector.last && selector.first.family() == address.family())
-            selector.first = selector.last = address;
-    return out;
-}
-
 Bytes be32(uint32_t value)
 {
     Bytes out(4);
@@ -165,6 +155,15 @@ std::span<const model::Proposal> esp_proposals_of(const model::ChildConfig& conf
 std::span<const model::Proposal> ike_proposals_of(const model::IkeConnection& connection)
 {
     return connection.proposals.empty() ? model::default_ike_proposals() : connection.proposals;
+}
+
+Selectors translate(const Selectors& selectors, const net::IpAddress& address)
+{
+    Selectors out = selectors;
+    for (Selector& selector : out)
+        if (selector.first == selector.last && selector.first.family() == address.family())
+            selector.first = selector.last = address;
+    return out;
 }
 
 NotifyPayload make_notify(NotifyType type, Bytes data)

@@ -23,6 +23,9 @@ struct ChildPayloads {
 };
 [[nodiscard]] ChildPayloads read_child(const std::vector<Payload>& payloads);
 
+/// Behind a NAT the addresses of a host-to-host child are those the packets have here (RFC 7296 section 2.23.1).
+[[nodiscard]] Selectors translate(const Selectors& selectors, const net::IpAddress& address);
+
 /// A refusal of the child alone: the error notify to answer with.
 struct Refusal {
     NotifyType type = NotifyType::kNoProposalChosen;

@@ -12,8 +12,8 @@ namespace ipsecgw::iked {
 namespace {
 
 constexpr uint64_t kOutboxRetryNs = 1'000'000;
-constexpr size_t kMaxEvents =
-    65'536;  // acquires and expiries that wait; a policy asks again, and the hard end of an SA follows its soft one
+constexpr size_t kMaxEvents = 65'536;  // of each that wait; a policy asks again, a moved peer is told again, and the
+                                       // hard end of an SA follows its soft one
 
 }  // namespace
 
@@ -44,6 +44,7 @@ base::Result<void> Daemon::start()
     control::Listeners listeners;
     listeners.datagram = [this](const control::Datagram& datagram) { return hear(datagram); };
     listeners.acquire = [this](const control::Acquire& acquire) { hear(acquire); };
+    listeners.moved = [this](const control::SaMoved& moved) { hear(moved); };
     listeners.expiry = [this](const control::SaExpiry& expiry) { return hear(expiry); };
     plane_.set_listeners(std::move(listeners));
     return {};
@@ -137,6 +138,12 @@ bool Daemon::step()
         engine_->expired(one.child, one.expiry, turn());
         did = true;
     }
+    if (!moved_.empty()) {
+        const Moved one = moved_.front();
+        moved_.pop_front();
+        engine_->endpoint_changed(one.child, one.remote, turn());
+        did = true;
+    }
     if (!acquires_.empty()) {
         const Child child = std::move(acquires_.front());
         acquires_.pop_front();
@@ -153,7 +160,7 @@ bool Daemon::step()
 
 uint64_t Daemon::next_deadline_ns() const
 {
-    if (!inbox_.empty() || !expired_.empty() || !acquires_.empty())
+    if (!inbox_.empty() || !expired_.empty() || !moved_.empty() || !acquires_.empty())
         return 0;
     const uint64_t next = engine_->next_deadline_ns();
     return outbox_.empty() ? next : std::min(next, outbox_try_ns_ + kOutboxRetryNs);
@@ -187,6 +194,13 @@ void Daemon::hear(const control::Acquire& acquire)
               child.connection.c_str(), acquire.source.to_string().c_str(), acquire.source_port,
               acquire.destination.to_string().c_str(), acquire.destination_port, child.child.c_str());
     acquires_.push_back(child);
+}
+
+void Daemon::hear(const control::SaMoved& moved)
+{
+    const auto sa = sas_.find(std::string(moved.name));
+    if (sa != sas_.end() && moved_.size() < kMaxEvents)
+        moved_.push_back({sa->second, {moved.remote, moved.remote_port}});
 }
 
 bool Daemon::hear(const control::SaExpiry& expiry)

@@ -95,6 +95,10 @@ class Daemon final : private ike::Host {
     [[nodiscard]] bool is_idle() const;
 
   private:
+    struct Moved {
+        ike::ChildSaId child;
+        ike::Endpoint remote;
+    };
     struct Expired {
         ike::ChildSaId child;
         ike::Expiry expiry;
@@ -135,6 +139,7 @@ class Daemon final : private ike::Host {
     // What the data path tells: noted, and dealt with in work().
     bool hear(const control::Datagram& datagram);
     void hear(const control::Acquire& acquire);
+    void hear(const control::SaMoved& moved);
     bool hear(const control::SaExpiry& expiry);
 
     [[nodiscard]] ike::Turn turn() { return {options_.now_ns(), effects_}; }
@@ -174,6 +179,7 @@ class Daemon final : private ike::Host {
 
     Inbox inbox_;
     std::deque<Child> acquires_;
+    std::deque<Moved> moved_;
     std::deque<Expired> expired_;
     std::deque<ike::Send> outbox_;  // when more is sent at once than the data path takes
     uint64_t outbox_try_ns_ = 0;

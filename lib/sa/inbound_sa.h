@@ -62,9 +62,11 @@ struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
     alignas(RTE_CACHE_LINE_SIZE) ReplayWindow replay;
     uint64_t near_window[kNearWindowWords];           // the window's bitmap where it fits, else that lies behind the counters
 
-    // Cold: handed-over packets and control read it.
+    // Cold: handed-over packets, packets in UDP and control read it.
     alignas(RTE_CACHE_LINE_SIZE) net::IpAddress local;
     net::IpAddress remote;
+    uint16_t udp_remote_port;                         // host order; 0 without kSaUdp
+    uint64_t moved_tsc;                               // owner: when control was last told that the peer's endpoint is another; 0: never
 
     [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
     [[nodiscard]] SaTag tag() const noexcept { return {slot, generation}; }

@@ -1,4 +1,8 @@
 // ESP: which SA, whose SA, open, and what came out against the SA's selectors (RFC 4301 section 5.2).
+#include <cstring>
+
+#include <rte_cycles.h>
+
 #include "base/byte_order.h"
 #include "esp/open.h"
 #include "net/headers.h"
@@ -136,6 +140,37 @@ bool allowed(Context& context, const sa::SelectorSet* selectors, const sa::FlowK
     return true;
 }
 
+/// Tells control, once a second, that an authentic packet came from an endpoint that is not the SA's. By a buffer of
+/// its own: the packet goes on.
+[[gnu::cold, gnu::noinline]] void tell_moved(Context& context, sa::InboundSa& sa, const sa::FlowKey& outer) noexcept
+{
+    const uint64_t now = rte_rdtsc();
+    if (context.data.punt == nullptr || (sa.moved_tsc != 0 && now - sa.moved_tsc < rte_get_tsc_hz()))
+        return;
+    sa.moved_tsc = now;
+    rte_mbuf* notice = rte_pktmbuf_alloc(context.data.pool);
+    if (notice == nullptr)
+        return;
+    PacketInfo& about = info(notice);
+    about = {};
+    about.punt = Punt::kMoved;
+    about.spi = sa.spi;
+    about.flow = outer;
+    if (!context.data.punt->put_if_half_empty(notice))
+        rte_pktmbuf_free(notice);
+}
+
+/// Authentic packets of an SA with UDP, each still with the flow it arrived by.
+void note_sources(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> packets) noexcept
+{
+    for (rte_mbuf* m : packets) {
+        const sa::FlowKey& outer = info(m).flow;
+        if (outer.source_port != sa.udp_remote_port ||
+            std::memcmp(outer.source, sa.remote.data(), sizeof outer.source) != 0) [[unlikely]]
+            tell_moved(context, sa, outer);
+    }
+}
+
 /// Through the stages.
 void opened_one(Context& context, sa::InboundSa& sa, const sa::SelectorSet* selectors, rte_mbuf* m) noexcept
 {
@@ -219,6 +254,9 @@ void prefetch_for_opening(const sa::InboundSa& sa) noexcept
 void opened(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> packets) noexcept
 {
     context.enter(Stage::kLookUp);
+    // A port that opens packets shows nothing of what was around them.
+    if (sa.is(sa::kSaUdp) && sa.kind != sa::OffloadKind::kFullProtocol) [[unlikely]]
+        note_sources(context, sa, packets);
     const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire);
     const uint64_t allowed_by = selectors == nullptr ? 0 : selectors->id();
     std::array<PlainIpv4, kMaxWork> plain;

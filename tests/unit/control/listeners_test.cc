@@ -95,6 +95,10 @@ class ListenersTest : public ControlTest {
                                acquire.destination.to_string() + " " + std::to_string(acquire.protocol) + " " +
                                std::to_string(acquire.source_port) + " " + std::to_string(acquire.destination_port));
         };
+        listeners.moved = [this](const SaMoved& moved) {
+            moves.push_back(std::string(moved.name) + " " + moved.remote.to_string() + " " +
+                            std::to_string(moved.remote_port));
+        };
         listeners.expiry = [this](const SaExpiry& expiry) {
             expiries.push_back(std::string(expiry.name) + " " + std::string(expiry.what) +
                                (expiry.end == SaEnd::kSoft   ? " soft"
@@ -103,6 +107,15 @@ class ListenersTest : public ControlTest {
             return expiry.name != "manual";
         };
         control->set_listeners(std::move(listeners));
+    }
+    void punt_moved(uint32_t spi, const sa::FlowKey& outer)
+    {
+        rte_mbuf* m = packet(numbered(60));
+        worker::info(m).flow = outer;
+        worker::info(m).spi = spi;
+        worker::info(m).punt = worker::Punt::kMoved;
+        ASSERT_TRUE(punt->put(m));
+        step();
     }
     void punt_flow(const sa::FlowKey& key)
     {
@@ -125,7 +138,7 @@ class ListenersTest : public ControlTest {
 
     std::vector<Heard> heard;
     bool has_room = true;
-    std::vector<std::string> acquires, expiries;
+    std::vector<std::string> acquires, moves, expiries;
 };
 
 TEST_F(ListenersTest, HearsIkeOfBothPortsAndFamiliesWithoutTheMarker)
@@ -287,6 +300,19 @@ TEST_F(ListenersTest, HearsWhichPolicyWantsAnSaForWhat)
     punt_flow(flow("10.1.0.5", "10.2.0.7"));
     EXPECT_EQ(acquires.size(), 1u);
     EXPECT_EQ(dropped("no-sa"), 4u);
+}
+
+TEST_F(ListenersTest, HearsThatAPeerHasMoved)
+{
+    auto params = inbound("in", 0x1001);
+    params.udp = {4500, 4500};
+    ASSERT_TRUE(control->install_sa(std::move(params)));
+    ASSERT_TRUE(control->install_sa(inbound("bare", 0x1002)));
+    punt_moved(0x1001, flow("198.51.100.9", "192.0.2.1"));
+    punt_moved(0x1001, flow("198.51.100.9", "192.0.2.77"));  // the SA of this SPI has another address by now
+    punt_moved(0x1002, flow("198.51.100.9", "192.0.2.1"));
+    punt_moved(0x1003, flow("198.51.100.9", "192.0.2.1"));
+    EXPECT_THAT(moves, testing::ElementsAre("in 198.51.100.9 1000"));
 }
 
 TEST_F(ListenersTest, HearsOfEndsAndTheOperatorOfThoseItDoesNotTake)

@@ -140,6 +140,37 @@ TEST_F(Lifecycle, APeerBehindANatIsFollowed)
     ASSERT_NE(out, nullptr);
     EXPECT_EQ(out->udp->remote_port, 62'000);
     expect_traffic();
+
+    // The next time ESP tells it: the child is rekeyed to where that came from, by us.
+    const Endpoint moved{net::IpAddress::parse("198.51.100.1").value(), 63'000};
+    const auto child = sun.children().back().id;
+    const auto spi = out->spi;
+    call(sun, [&](const Turn& turn) { sun.engine->endpoint_changed(child, moved, turn); });
+    ASSERT_FALSE(wire.empty());
+    EXPECT_EQ(wire.front().to.port, 63'000);
+    nat(63'000);
+    out = sun.outbound(sun.bindings.begin()->first);
+    ASSERT_NE(out, nullptr);
+    EXPECT_NE(out->spi, spi);
+    EXPECT_EQ(out->udp->remote_port, 63'000);
+    expect_traffic();
+    call(sun, [&](const Turn& turn) { sun.engine->endpoint_changed(child, moved, turn); });
+    EXPECT_TRUE(wire.empty());
+
+    // Who is behind the NAT follows nobody (section 2.23).
+    const auto before = moon.only_ike_sa().remote;
+    call(moon, [&](const Turn& turn) { moon.engine->endpoint_changed(moon.children().back().id, moved, turn); });
+    EXPECT_EQ(moon.only_ike_sa().remote, before);
+    EXPECT_TRUE(wire.empty());
+}
+
+TEST_F(Lifecycle, APeerWithoutANatIsNotFollowed)
+{
+    establish();
+    const Endpoint moved{net::IpAddress::parse("198.51.100.1").value(), 4500};
+    call(sun, [&](const Turn& turn) { sun.engine->endpoint_changed(sun.children()[0].id, moved, turn); });
+    EXPECT_TRUE(wire.empty());
+    EXPECT_EQ(sun.only_ike_sa().remote.address, moon.address);
 }
 
 TEST_F(Lifecycle, LargeMessagesAreFragments)

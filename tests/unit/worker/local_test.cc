@@ -279,6 +279,46 @@ TEST(Punt, APacketWithoutAnSaAsksForOneAtMostOnceASecond)
     EXPECT_EQ(site->punted().size(), 1u);
 }
 
+TEST(NatT, AnAuthenticPacketFromElsewhereIsToldAndPasses)
+{
+    const Tunnel tunnel{.udp = true};
+    if (test::kind() == sa::OffloadKind::kFullProtocol)
+        GTEST_SKIP() << "the port does not show the outer header";
+    const auto one = make_site({.number = 1});
+    const auto two = make_site({.number = 2});
+    const Ends ends = install(*one, 1, tunnel);
+    install(*two, 2, tunnel);
+    const auto sealed = [&] {
+        two->receive_ip(kLan, udp_packet(between_hosts(2), 1, 2, text(64)));
+        return two->sent_ip(kWan).at(0);
+    };
+    const auto from_port = [](Bytes packet, uint16_t port) {
+        packet[20] = static_cast<uint8_t>(port >> 8);
+        packet[21] = static_cast<uint8_t>(port);
+        return packet;  // its UDP checksum is zero
+    };
+    one->receive_ip(kWan, sealed());
+    EXPECT_EQ(one->sent(kLan).size(), 1u);
+    EXPECT_TRUE(one->punted().empty());
+
+    Bytes forged = from_port(sealed(), 61'000);
+    forged.back() ^= 1;
+    one->receive_ip(kWan, forged);
+    EXPECT_TRUE(one->punted().empty()) << "only what is authentic moves anything";
+
+    for (int packet = 0; packet < 3; packet++)
+        one->receive_ip(kWan, from_port(sealed(), 61'000));
+    EXPECT_EQ(one->sent(kLan).size(), 3u) << "RFC 4301 section 5.2: the source is no part of the look-up";
+    const auto punts = one->punted();
+    ASSERT_EQ(punts.size(), 1u) << "once a second";
+    EXPECT_EQ(punts[0].why, worker::Punt::kMoved);
+    EXPECT_TRUE(punts[0].bytes.empty());
+    ends.inbound->moved_tsc = 0;  // as time does
+    one->receive_ip(kWan, from_port(sealed(), 61'000));
+    EXPECT_EQ(one->sent(kLan).size(), 1u);
+    EXPECT_EQ(one->punted().size(), 1u);
+}
+
 TEST(NatT, TellsKeepalivesRuntsAndStrangersApart)
 {
     const auto site = make_site({.number = 1});
