@@ -79,8 +79,8 @@ void reconnect_later(Core& core, Loaded& loaded)
         core.timers.set(loaded.reconnect_timer, loaded.not_before_ns);
 }
 
-/// An IKE SA of ours with `child`; null: with none.
-Result<void> connect(Core& core, Loaded& loaded, const ChildConfigPtr& child)
+/// An IKE SA of ours and then what `first` says, a new child; nothing: none.
+Result<void> connect(Core& core, Loaded& loaded, std::optional<Task> first)
 {
     auto ends = endpoints_of(core, *loaded.config);
     if (!ends)
@@ -90,8 +90,8 @@ Result<void> connect(Core& core, Loaded& loaded, const ChildConfigPtr& child)
         return Error{ErrorCode::kResourceExhausted, "no new IKE SA: the table is full"};
     ike->local = ends->first;
     ike->remote = ends->second;
-    if (child != nullptr)
-        ike->queue.push_back({Task::new_child(child), 0});
+    if (first)
+        ike->queue.push_back({std::move(*first), 0});
     start_ike_sa_init(core, *ike);
     return {};
 }
@@ -154,25 +154,26 @@ void end_connection(Core& core, Loaded& loaded)
     loaded.reconnect_timer.cancel();
 }
 
-Result<void> bring_up(Core& core, Loaded& loaded, const ChildConfigPtr& child)
+Result<void> bring_up(Core& core, Loaded& loaded, const ChildConfigPtr& child, PacketSelectorsPtr packet)
 {
     const std::string& connection = loaded.config->name;
     if (has_child(core, connection, child->name)) {
         core.emit(InitiateDone{connection, child->name, {}});
         return {};
     }
-    if (IkeSa* ike = usable_ike_sa(core, connection)) {
-        enqueue(core, *ike, Task::new_child(child));
-        return {};
-    }
-    return connect(core, loaded, child);
+    Task task = Task::new_child(child, std::move(packet));
+    IkeSa* ike = usable_ike_sa(core, connection);
+    if (ike == nullptr)
+        return connect(core, loaded, std::move(task));
+    enqueue(core, *ike, std::move(task));
+    return {};
 }
 
 Result<void> bring_up_childless(Core& core, Loaded& loaded)
 {
     const IkeSa* ike = usable_ike_sa(core, loaded.config->name);
     if (ike == nullptr)
-        return connect(core, loaded, nullptr);
+        return connect(core, loaded, std::nullopt);
     if (ike->is_up())
         core.emit(InitiateDone{loaded.config->name, {}, {}});
     return {};

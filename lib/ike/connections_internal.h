@@ -21,7 +21,8 @@ void end_connection(Core& core, Loaded& loaded);
 base::Result<std::pair<Endpoint, Endpoint>> endpoints_of(Core& core, const model::IkeConnection& connection);
 
 /// Brings a child up on an IKE SA that is there, or on a new one. Nothing happens when it is up or on its way.
-base::Result<void> bring_up(Core& core, Loaded& loaded, const ChildConfigPtr& child);
+/// `packet`: that asked for it; null: none.
+base::Result<void> bring_up(Core& core, Loaded& loaded, const ChildConfigPtr& child, PacketSelectorsPtr packet = {});
 
 /// Brings up the IKE SA alone, of a connection without children (RFC 6023).
 base::Result<void> bring_up_childless(Core& core, Loaded& loaded);

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "base/byte_order.h"
+#include "base/clock.h"
 #include "ike/core_internal.h"
 #include "ike/identities_internal.h"
 
@@ -22,6 +23,16 @@ void Core::log(base::LogLevel level, const IkeSa* ike, const char* fmt, ...)
         event.connection = ike->connection->name;
     event.text = text.data();
     emit(std::move(event));
+}
+
+bool Core::may_answer_stranger()
+{
+    constexpr uint32_t kAnswersPerSecond = 10;
+    if (now_ns - answers_since_ns_ >= base::kNsPerSecond) {
+        answers_since_ns_ = now_ns;
+        answers_ = 0;
+    }
+    return answers_++ < kAnswersPerSecond;
 }
 
 uint64_t Core::random_below(uint64_t max)

@@ -82,6 +82,8 @@ struct Core {
     {
         return now_ns + static_cast<uint64_t>(seconds * 1e9);
     }
+    /// Answers that anybody can cause, ten a second.
+    [[nodiscard]] bool may_answer_stranger();
     /// 0 to `max`, evenly.
     [[nodiscard]] uint64_t random_below(uint64_t max);
 
@@ -101,6 +103,8 @@ struct Core {
 
   private:
     const std::set<IkeSaId> no_ike_sas_;
+    uint64_t answers_since_ns_ = 0;
+    uint32_t answers_ = 0;
     std::unordered_map<IkeSaId, net::IpAddress> half_open_address_;  // as counted: a NAT may move the peer
 };
 

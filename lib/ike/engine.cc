@@ -27,7 +27,7 @@ void answer_version(Core& core, const Datagram& datagram)
 {
     // SPIs, exchange and message ID as they came; the flags say that this is a response, and where the other end keeps
     // its SPI.
-    if (datagram.bytes.size() < kHeaderBytes || (datagram.bytes[19] & 0x20) != 0)
+    if (datagram.bytes.size() < kHeaderBytes || (datagram.bytes[19] & 0x20) != 0 || !core.may_answer_stranger())
         return;
     base::ByteReader reader(datagram.bytes);
     Header header;
@@ -41,6 +41,23 @@ void answer_version(Core& core, const Datagram& datagram)
     NotifyPayload notify;
     notify.type = NotifyType::kInvalidMajorVersion;
     notify.data = {2};
+    const Payload payload = std::move(notify);
+    if (auto encoded = encode_message(header, {&payload, 1}))
+        core.emit(Send{datagram.local, datagram.remote, std::move(*encoded)});
+}
+
+/// A request of an IKE SA that is not here is told so, in clear, at a bounded rate (RFC 7296 section 2.21.4); its
+/// sender believes it or not. Ours that come back are not answered.
+void answer_unknown_spi(Core& core, const Datagram& datagram, const Header& request)
+{
+    if (request.is_response || request.spi_i == 0 || request.spi_r == 0 || core.by_spi.contains(request.spi_i) ||
+        core.by_spi.contains(request.spi_r) || !core.may_answer_stranger())
+        return;
+    Header header = request;
+    header.is_response = true;
+    header.from_initiator = !request.from_initiator;
+    NotifyPayload notify;
+    notify.type = NotifyType::kInvalidIkeSpi;
     const Payload payload = std::move(notify);
     if (auto encoded = encode_message(header, {&payload, 1}))
         core.emit(Send{datagram.local, datagram.remote, std::move(*encoded)});
@@ -197,10 +214,12 @@ void Engine::receive(const Datagram& datagram, const Turn& turn)
         receive_init(*core_, datagram, *header);
         return;
     }
-    if (IkeSa* ike = find_by_own_spi(*core_, *header))
+    if (IkeSa* ike = find_by_own_spi(*core_, *header)) {
         receive_protected(*core_, *ike, datagram, *header);
-    else
+    } else {
         core_->counts.dropped_unknown_spi++;
+        answer_unknown_spi(*core_, datagram, *header);
+    }
 }
 
 void Engine::tick(const Turn& turn)
@@ -239,7 +258,8 @@ Result<void> Engine::initiate(std::string_view connection, std::string_view chil
     return {};
 }
 
-void Engine::acquire(std::string_view connection, std::string_view child, const Turn& turn)
+void Engine::acquire(std::string_view connection, std::string_view child, const PacketSelectors& packet,
+                     const Turn& turn)
 {
     const TurnScope scope(*core_, turn);
     Loaded* loaded = core_->find_loaded(connection);
@@ -247,7 +267,7 @@ void Engine::acquire(std::string_view connection, std::string_view child, const 
     if (wanted == nullptr || turn.now_ns < loaded->not_before_ns || is_wanted_already(*core_, *loaded, child))
         return;
     core_->log(LogLevel::kInfo, nullptr, "creating acquire job for '%s'", wanted->name.c_str());
-    if (const auto begun = bring_up(*core_, *loaded, wanted); !begun)
+    if (const auto begun = bring_up(*core_, *loaded, wanted, std::make_shared<const PacketSelectors>(packet)); !begun)
         core_->log(LogLevel::kWarning, nullptr, "unable to bring up '%s': %s", wanted->name.c_str(),
                    begun.error().what.c_str());
 }

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "ike/effects.h"
 #include "ike/host.h"
+#include "ike/selector.h"
 #include "ike/status.h"
 
 namespace ipsecgw::model {
@@ -96,8 +97,9 @@ class Engine {
     /// a connection without children the IKE SA alone. What is up or on its way is not made twice. InitiateDone tells
     /// the end. kNotFound, or kInvalidArgument for a peer without an address.
     base::Result<void> initiate(std::string_view connection, std::string_view child, const Turn& turn);
-    /// A packet met a Trap. Any number of calls for one child start one attempt.
-    void acquire(std::string_view connection, std::string_view child, const Turn& turn);
+    /// A packet met a Trap. Any number of calls for one child start one attempt; the request has the packet's own
+    /// selectors first, so that a peer that takes less than all knows what is wanted (RFC 7296 section 2.9).
+    void acquire(std::string_view connection, std::string_view child, const PacketSelectors& packet, const Turn& turn);
 
     /// Deletes SAs, telling the peers. Children with `child` or `child_sa` set, else whole IKE SAs. Returns how many;
     /// kNotFound: none.

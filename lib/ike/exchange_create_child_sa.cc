@@ -187,7 +187,7 @@ bool start_new_child(Core& core, IkeSa& ike, const Task& task)
         core.emit(InitiateDone{ike.connection->name, task.config->name, {}});
         return false;
     }
-    auto exchange = offer_child(core, ike, task.config, Groups::kAsProposed);
+    auto exchange = offer_child(core, ike, task.config, Groups::kAsProposed, task.packet.get());
     if (!exchange) {
         new_child_failed(core, ike, task.config, exchange.error().what);
         return false;
@@ -211,6 +211,7 @@ bool start_rekey_child(Core& core, IkeSa& ike, const Task& task)
         return false;
     }
     exchange->rekeys = child->id;
+    exchange->takes_fragments = has_any_port(child->local_ts) && has_any_port(child->remote_ts);
     exchange->mode = child->mode;
     // Behind a NAT that has moved, a host-to-host child is between the addresses of now.
     const bool is_translated = child->mode == model::Mode::kTransport && ike.uses_udp();

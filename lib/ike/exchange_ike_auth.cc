@@ -117,7 +117,7 @@ Result<void> append_child(std::vector<Payload>& payloads, Core& core, IkeSa& ike
     if (first == ike.queue.end())
         return {};
     const ChildConfigPtr config = first->task.config;
-    auto exchange = GW_TRY(offer_child(core, ike, config, Groups::kNone));
+    auto exchange = GW_TRY(offer_child(core, ike, config, Groups::kNone, first->task.packet.get()));
     append_offer(payloads, exchange);
     request.state = std::move(exchange);
     ike.queue.erase(first);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/byte_order.h"
 #include "ike/collisions_internal.h"
 #include "ike/exchanges_internal.h"
 #include "ike/lifecycle_internal.h"
@@ -57,6 +58,21 @@ void on_delete_children(Core& core, IkeSa& ike, const DeletePayload& request, De
         if (peer_deletes_child(core, ike, *child))
             answer.spis.push_back(child->spi_in);
     }
+}
+
+/// The peer got ESP for an SA it does not have (section 1.5). Rekeying tells whether that is so: it may be on its way
+/// out already, and where the peer does not find it, it is made anew.
+void on_invalid_spi(Core& core, IkeSa& ike, const NotifyPayload& notify)
+{
+    const auto is_meant = [&](const auto& child) {
+        return notify.data.size() == 4 && child->spi_out == base::load_be32(notify.data.data()) && child->is_current();
+    };
+    const auto child = std::ranges::find_if(ike.children, is_meant);
+    if (child == ike.children.end())
+        return;
+    core.log(LogLevel::kWarning, &ike, "received INVALID_SPI notify for CHILD_SA %s, rekeying it",
+             (*child)->name().c_str());
+    enqueue_later(core, ike, Task::rekey_child((*child)->id), 0);
 }
 
 }  // namespace
@@ -116,6 +132,9 @@ void on_informational_request(Core& core, IkeSa& ike, const Message& request)
             close_ike(core, ike, ChildEnd::kByPeer);
             return;
         }
+        if (const auto* notify = std::get_if<NotifyPayload>(&payload);
+            notify != nullptr && notify->type == NotifyType::kInvalidSpi)
+            on_invalid_spi(core, ike, *notify);
         const auto* gone = std::get_if<DeletePayload>(&payload);
         if (gone == nullptr)
             continue;

@@ -28,6 +28,7 @@ namespace ipsecgw::ike {
 using Digest = std::array<uint8_t, 16>;
 using ConnectionPtr = std::shared_ptr<const model::IkeConnection>;
 using ChildConfigPtr = std::shared_ptr<const model::ChildConfig>;
+using PacketSelectorsPtr = std::shared_ptr<const PacketSelectors>;
 
 /// Why a child ended, which decides what follows.
 enum class ChildEnd : uint8_t {
@@ -84,8 +85,12 @@ struct Task {
     ChildSaId child = 0;
     uint32_t spi_in = 0;
     ChildConfigPtr config = nullptr;
+    PacketSelectorsPtr packet = nullptr;  // of a new child that a packet asked for
 
-    static Task new_child(ChildConfigPtr config) { return {TaskKind::kNewChild, 0, 0, std::move(config)}; }
+    static Task new_child(ChildConfigPtr config, PacketSelectorsPtr packet = nullptr)
+    {
+        return {TaskKind::kNewChild, 0, 0, std::move(config), std::move(packet)};
+    }
     static Task rekey_child(ChildSaId child) { return {TaskKind::kRekeyChild, child}; }
     static Task delete_child(ChildSaId child, uint32_t spi_in) { return {TaskKind::kDeleteChild, child, spi_in}; }
 
@@ -120,6 +125,7 @@ struct ChildExchange {
     model::Mode mode = model::Mode::kTunnel;
     Selectors local_ts;
     Selectors remote_ts;
+    bool takes_fragments = false;  // NON_FIRST_FRAGMENTS_ALSO
     uint32_t group_retries = 0;
     bool is_old_gone = false;  // the peer deleted what we are rekeying: the response decides what that means
     std::optional<ChildCollision> collision;

@@ -22,7 +22,8 @@ struct Candidate {
     ChildConfigPtr config;
     Selectors local;
     Selectors remote;
-    bool takes_all = false;  // nothing of what the peer asked for is missing
+    bool takes_first = false;  // the first selectors, which may be a packet's that waits (RFC 7296 section 2.9)
+    bool takes_all = false;    // nothing of what the peer asked for is missing
     std::optional<ChosenProposal> proposal;
 };
 
@@ -87,7 +88,7 @@ std::optional<ChosenProposal> choose(const SaPayload& sa, const KePayload* ke, G
 
 Candidate hold(const IkeSa& ike, const ChildPayloads& request, Groups groups, const ChildConfigPtr& config)
 {
-    Candidate candidate{config, {}, {}, false, {}};
+    Candidate candidate{config, {}, {}, false, false, {}};
     if (request.transport != (config->mode == Mode::kTransport) && config->mode == Mode::kTransport)
         return candidate;  // a host-to-host child is no tunnel
     candidate.local = narrow(request.ts_r->selectors, resolve(config->local_ts, ike.local.address));
@@ -96,6 +97,9 @@ Candidate hold(const IkeSa& ike, const ChildPayloads& request, Groups groups, co
         drop_unusable(*side);
     drop_partnerless(candidate.local, candidate.remote);
     drop_partnerless(candidate.remote, candidate.local);
+    candidate.takes_first = !request.ts_r->selectors.empty() && !request.ts_i->selectors.empty() &&
+                            contains(candidate.local, {request.ts_r->selectors.front()}) &&
+                            contains(candidate.remote, {request.ts_i->selectors.front()});
     candidate.takes_all =
         contains(candidate.local, request.ts_r->selectors) && contains(candidate.remote, request.ts_i->selectors);
     if (!candidate.local.empty() && !candidate.remote.empty())
@@ -104,14 +108,15 @@ Candidate hold(const IkeSa& ike, const ChildPayloads& request, Groups groups, co
 }
 
 /// The best of the configured children: one with a proposal before one without, one that takes all before one that
-/// narrows.
+/// narrows, and of those one that takes what comes first.
 Candidate find_candidate(const IkeSa& ike, const ChildPayloads& request, Groups groups, const ChildSa* rekeyed)
 {
     if (rekeyed != nullptr)
         return hold(ike, request, groups, rekeyed->config);
     Candidate best;
     const auto rank = [](const Candidate& c) {
-        return c.local.empty() || c.remote.empty() ? 0 : 1 + (c.takes_all ? 1 : 0) + (c.proposal ? 2 : 0);
+        const bool is_any = !c.local.empty() && !c.remote.empty();
+        return is_any ? 1 + (c.takes_first ? 1 : 0) + (c.takes_all ? 2 : 0) + (c.proposal ? 4 : 0) : 0;
     };
     for (size_t i = 0; i < ike.connection->children.size(); i++) {
         Candidate candidate = hold(ike, request, groups, child_config_at(ike.connection, i));
@@ -130,14 +135,25 @@ Bytes be32(uint32_t value)
 
 /// What both directions of a child's negotiation have at their end.
 void append_selectors(std::vector<Payload>& payloads, const Selectors& of_initiator, const Selectors& of_responder,
-                      Mode mode)
+                      Mode mode, bool takes_fragments)
 {
     payloads.emplace_back(TsPayload{Which::kInitiator, of_initiator});
     payloads.emplace_back(TsPayload{Which::kResponder, of_responder});
     if (mode == Mode::kTransport)
         payloads.emplace_back(make_notify(NotifyType::kUseTransportMode));
-    // Fragments other than the first go by the selectors' addresses where these allow any port (RFC 4301 section 7).
-    payloads.emplace_back(make_notify(NotifyType::kNonFirstFragmentsAlso));
+    if (takes_fragments)
+        payloads.emplace_back(make_notify(NotifyType::kNonFirstFragmentsAlso));
+}
+
+/// Another child of the connection could have something of the request that `found` leaves out (section 2.9).
+bool is_more_possible(const IkeSa& ike, const ChildPayloads& request, Groups groups, const Candidate& found)
+{
+    for (size_t i = 0; i < ike.connection->children.size(); i++) {
+        const Candidate other = hold(ike, request, groups, child_config_at(ike.connection, i));
+        if (other.proposal && !(contains(found.local, other.local) && contains(found.remote, other.remote)))
+            return true;
+    }
+    return false;
 }
 
 uint32_t spi_of(const OfferedProposal& proposal)
@@ -155,6 +171,11 @@ std::span<const model::Proposal> esp_proposals_of(const model::ChildConfig& conf
 std::span<const model::Proposal> ike_proposals_of(const model::IkeConnection& connection)
 {
     return connection.proposals.empty() ? model::default_ike_proposals() : connection.proposals;
+}
+
+bool has_any_port(const Selectors& selectors) noexcept
+{
+    return std::ranges::all_of(selectors, [](const Selector& one) { return one.ports.is_any(); });
 }
 
 Selectors translate(const Selectors& selectors, const net::IpAddress& address)
@@ -204,6 +225,7 @@ ChildPayloads read_child(const std::vector<Payload>& payloads)
             (ts->which == Which::kInitiator ? out.ts_i : out.ts_r) = ts;
         else if (const auto* notify = std::get_if<NotifyPayload>(&payload)) {
             out.transport = out.transport || notify->type == NotifyType::kUseTransportMode;
+            out.takes_fragments = out.takes_fragments || notify->type == NotifyType::kNonFirstFragmentsAlso;
             out.takes_tfc = out.takes_tfc && notify->type != NotifyType::kEspTfcPaddingNotSupported;
         }
     }
@@ -248,6 +270,8 @@ std::variant<AcceptedChild, Refusal> accept_child(Core& core, IkeSa& ike, const 
         return Refusal{NotifyType::kNoAdditionalSas, {}};
     }
     AcceptedChild out;
+    out.takes_fragments = request.takes_fragments && has_any_port(found.local) && has_any_port(found.remote);
+    out.is_more_possible = rekeyed == nullptr && !found.takes_all && is_more_possible(ike, request, groups, found);
     out.agreed.config = found.config;
     out.agreed.role = Role::kResponder;
     out.agreed.mode = request.transport && found.config->mode == Mode::kTransport ? Mode::kTransport : Mode::kTunnel;
@@ -264,7 +288,8 @@ std::variant<AcceptedChild, Refusal> accept_child(Core& core, IkeSa& ike, const 
     return out;
 }
 
-Result<ChildExchange> offer_child(Core& core, IkeSa& ike, const ChildConfigPtr& config, Groups groups)
+Result<ChildExchange> offer_child(Core& core, IkeSa& ike, const ChildConfigPtr& config, Groups groups,
+                                  const PacketSelectors* packet)
 {
     ChildExchange exchange;
     exchange.config = config;
@@ -277,6 +302,12 @@ Result<ChildExchange> offer_child(Core& core, IkeSa& ike, const ChildConfigPtr& 
         exchange.proposals.assign(proposals.begin(), proposals.end());
     exchange.local_ts = resolve(config->local_ts, ike.local.address);
     exchange.remote_ts = resolve(config->remote_ts, ike.remote.address);
+    exchange.takes_fragments = has_any_port(exchange.local_ts) && has_any_port(exchange.remote_ts);
+    if (packet != nullptr && contains(exchange.local_ts, {packet->local}) &&
+        contains(exchange.remote_ts, {packet->remote})) {
+        exchange.local_ts.insert(exchange.local_ts.begin(), packet->local);
+        exchange.remote_ts.insert(exchange.remote_ts.begin(), packet->remote);
+    }
     return exchange;
 }
 
@@ -292,7 +323,7 @@ void append_offer(std::vector<Payload>& payloads, const ChildExchange& exchange)
         const auto value = exchange.key_exchange->public_value();
         payloads.emplace_back(KePayload{exchange.key_exchange->method(), {value.begin(), value.end()}});
     }
-    append_selectors(payloads, exchange.local_ts, exchange.remote_ts, exchange.mode);
+    append_selectors(payloads, exchange.local_ts, exchange.remote_ts, exchange.mode, exchange.takes_fragments);
 }
 
 void append_answer(std::vector<Payload>& payloads, const AcceptedChild& accepted, const AnswerKeys& keys)
@@ -304,7 +335,10 @@ void append_answer(std::vector<Payload>& payloads, const AcceptedChild& accepted
         payloads.emplace_back(NoncePayload{keys.nonce});
     if (keys.ke)
         payloads.emplace_back(*keys.ke);
-    append_selectors(payloads, accepted.agreed.remote_ts, accepted.agreed.local_ts, accepted.agreed.mode);
+    append_selectors(payloads, accepted.agreed.remote_ts, accepted.agreed.local_ts, accepted.agreed.mode,
+                     accepted.takes_fragments);
+    if (accepted.is_more_possible)
+        payloads.emplace_back(make_notify(NotifyType::kAdditionalTsPossible));
 }
 
 const NotifyPayload* find_refusal(const std::vector<Payload>& payloads)

@@ -18,13 +18,18 @@ struct ChildPayloads {
     const NoncePayload* nonce = nullptr;
     const TsPayload* ts_i = nullptr;
     const TsPayload* ts_r = nullptr;
-    bool transport = false;  // USE_TRANSPORT_MODE
-    bool takes_tfc = true;   // no ESP_TFC_PADDING_NOT_SUPPORTED
+    bool transport = false;        // USE_TRANSPORT_MODE
+    bool takes_tfc = true;         // no ESP_TFC_PADDING_NOT_SUPPORTED
+    bool takes_fragments = false;  // NON_FIRST_FRAGMENTS_ALSO
 };
 [[nodiscard]] ChildPayloads read_child(const std::vector<Payload>& payloads);
 
 /// Behind a NAT the addresses of a host-to-host child are those the packets have here (RFC 7296 section 2.23.1).
 [[nodiscard]] Selectors translate(const Selectors& selectors, const net::IpAddress& address);
+
+/// Fragments other than the first have no ports: the data path lets them into SAs that allow any (RFC 4301
+/// section 7.1).
+[[nodiscard]] bool has_any_port(const Selectors& selectors) noexcept;
 
 /// A refusal of the child alone: the error notify to answer with.
 struct Refusal {
@@ -41,6 +46,8 @@ struct AcceptedChild {
     uint8_t proposal_number = 1;
     model::Proposal proposal;  // for the answer
     model::KeyExchangeGroup group = model::KeyExchangeGroup::kNone;
+    bool takes_fragments = false;   // NON_FIRST_FRAGMENTS_ALSO, which only answers the peer's
+    bool is_more_possible = false;  // ADDITIONAL_TS_POSSIBLE
 };
 /// Finds the configured child a request is about, or that of `rekeyed`, chooses a proposal, narrows the selectors,
 /// reserves an SPI.
@@ -56,7 +63,9 @@ void append_answer(std::vector<Payload>& payloads, const AcceptedChild& accepted
 
 /// Starts a child of our own: reserves an SPI and fills in what we offer. With PFS it makes a key pair of `group`;
 /// kNone: the first proposed.
-base::Result<ChildExchange> offer_child(Core& core, IkeSa& ike, const ChildConfigPtr& config, Groups groups);
+/// `packet` asked for it, and stands first; null: none did.
+base::Result<ChildExchange> offer_child(Core& core, IkeSa& ike, const ChildConfigPtr& config, Groups groups,
+                                        const PacketSelectors* packet = nullptr);
 /// SA, Ni and KEi (CREATE_CHILD_SA only), TSi, TSr and the notifies of an offer.
 void append_offer(std::vector<Payload>& payloads, const ChildExchange& exchange);
 /// The child of a response to our offer. The error says why it is none we may have.

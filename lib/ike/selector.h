@@ -19,4 +19,10 @@ struct Selector {
 };
 using Selectors = std::vector<Selector>;
 
+/// What a packet says of itself: the most specific selectors there are.
+struct PacketSelectors {
+    Selector local;
+    Selector remote;
+};
+
 }  // namespace ipsecgw::ike

@@ -78,6 +78,9 @@ std::optional<OpenedPayload> open(Core& core, IkeSa& ike, const Datagram& datagr
     const auto* encrypted = message ? find_payload<EncryptedPayload>(message->payloads) : nullptr;
     if (encrypted == nullptr) {
         core.counts.dropped_malformed++;
+        // Anybody could say so: our retransmissions find out (RFC 7296 section 2.21.4).
+        if (message && header.is_response && find_notify(message->payloads, NotifyType::kInvalidIkeSpi) != nullptr)
+            core.log(LogLevel::kInfo, &ike, "received INVALID_IKE_SPI notify that nobody vouches for, ignored");
         return std::nullopt;
     }
     auto opened = open_encrypted(ike.keys->suite, ike.keys->of(header.from_initiator), datagram.bytes, *encrypted);

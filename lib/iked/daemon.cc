@@ -15,6 +15,15 @@ constexpr uint64_t kOutboxRetryNs = 1'000'000;
 constexpr size_t kMaxEvents = 65'536;  // of each that wait; a policy asks again, a moved peer is told again, and the
                                        // hard end of an SA follows its soft one
 
+ike::PacketSelectors selectors_of(const control::Acquire& packet)
+{
+    const auto ports = [&](uint16_t port) {
+        return packet.ports_known ? net::PortRange{port, port} : net::PortRange{};
+    };
+    return {{packet.protocol, ports(packet.source_port), packet.source, packet.source},
+            {packet.protocol, ports(packet.destination_port), packet.destination, packet.destination}};
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<Daemon>> Daemon::create(control::ControlPlane& plane, Options options)
@@ -145,9 +154,9 @@ bool Daemon::step()
         did = true;
     }
     if (!acquires_.empty()) {
-        const Child child = std::move(acquires_.front());
+        const Acquired one = std::move(acquires_.front());
         acquires_.pop_front();
-        engine_->acquire(child.connection, child.child, turn());
+        engine_->acquire(one.child.connection, one.child.child, one.packet, turn());
         did = true;
     }
     if (const auto message = inbox_.take()) {
@@ -193,7 +202,7 @@ void Daemon::hear(const control::Acquire& acquire)
     base::log(base::LogLevel::kInfo, "ike %s: creating acquire job for policy %s/%u === %s/%u of child %s",
               child.connection.c_str(), acquire.source.to_string().c_str(), acquire.source_port,
               acquire.destination.to_string().c_str(), acquire.destination_port, child.child.c_str());
-    acquires_.push_back(child);
+    acquires_.push_back({child, selectors_of(acquire)});
 }
 
 void Daemon::hear(const control::SaMoved& moved)

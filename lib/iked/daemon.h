@@ -95,6 +95,14 @@ class Daemon final : private ike::Host {
     [[nodiscard]] bool is_idle() const;
 
   private:
+    struct Child {
+        std::string connection, child;
+        auto operator<=>(const Child&) const = default;
+    };
+    struct Acquired {
+        Child child;
+        ike::PacketSelectors packet;
+    };
     struct Moved {
         ike::ChildSaId child;
         ike::Endpoint remote;
@@ -107,10 +115,6 @@ class Daemon final : private ike::Host {
     struct SasOfChild {
         const std::string* inbound = nullptr;
         const std::string* outbound = nullptr;
-    };
-    struct Child {
-        std::string connection, child;
-        auto operator<=>(const Child&) const = default;
     };
     struct TrapRecord {
         std::string policy;  // as it is called in control
@@ -178,7 +182,7 @@ class Daemon final : private ike::Host {
     bool is_ending_ = false;
 
     Inbox inbox_;
-    std::deque<Child> acquires_;
+    std::deque<Acquired> acquires_;
     std::deque<Moved> moved_;
     std::deque<Expired> expired_;
     std::deque<ike::Send> outbox_;  // when more is sent at once than the data path takes

@@ -152,7 +152,8 @@ TEST_F(Failures, WhatIsNotAuthenticChangesNothing)
         forged.bytes[byte] ^= 0x01;
         deliver(forged);
         EXPECT_EQ(state_of(moon), before) << byte;
-        EXPECT_EQ(waiting(moon), 0U) << byte;
+        EXPECT_EQ(waiting(moon), byte < 8 ? 1U : 0U) << byte << ": our SPI is not known, and that is said in clear";
+        wire.clear();
     }
     for (size_t length = 0; length < request.bytes.size(); length++) {
         Packet cut = request;
@@ -241,6 +242,35 @@ TEST_F(Failures, HalfOpenSasEnd)
     pass(31);
     EXPECT_EQ(sun.engine->stats().half_open, 0U);
     EXPECT_EQ(sun.engine->stats().ike_sas, 0U);
+}
+
+//  a request of an IKE SA that was lost  -->
+//                                        <--   N(INVALID_IKE_SPI), in clear (RFC 7296 section 2.21.4)
+TEST_F(Failures, AnIkeSaThatIsNotThereIsToldAndNotBelieved)
+{
+    establish();
+    sun.engine = std::make_unique<Engine>(sun.options, sun.host, sun.credentials);
+    rekey_child(moon);
+    const Packet request = take(moon);
+    deliver(request);
+    const Packet answer = take(sun);
+    EXPECT_LT(answer.bytes.size(), request.bytes.size());
+    deliver(answer);
+    EXPECT_TRUE(moon.logged("received INVALID_IKE_SPI"));
+    EXPECT_TRUE(wire.empty());
+    EXPECT_EQ(moon.engine->stats().ike_sas, 1U);
+    EXPECT_EQ(moon.children().size(), 1U);
+
+    for (int i = 0; i < 50; i++)
+        deliver(request);
+    EXPECT_EQ(waiting(sun), 9U) << "ten a second";
+    wire.clear();
+    Packet reflected = request;
+    std::swap(reflected.from, reflected.to);
+    call(moon, [&](const Turn& turn) { moon.engine->receive({reflected.to, reflected.from, reflected.bytes}, turn); });
+    deliver(answer);  // a response is no request
+    call(sun, [&](const Turn& turn) { sun.engine->receive({answer.from, answer.to, answer.bytes}, turn); });
+    EXPECT_TRUE(wire.empty());
 }
 
 }  // namespace

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "ike/protect.h"
+
 namespace ipsecgw::ike {
 
 Side::Side(std::string name_, const char* address_, uint32_t first_spi)
     : name(std::move(name_)), address(net::IpAddress::parse(address_).value()), host(first_spi, first_spi)
 {
     host.address = address;
+    options.tell_keys = true;
     engine = std::make_unique<Engine>(options, host, credentials);
 }
 
@@ -113,7 +116,7 @@ struct Apply {
     void operator()(ChildRekeyed&) const { side.child_rekeys++; }
     void operator()(InitiateDone& done) const { side.done.push_back(std::move(done)); }
     void operator()(LogEvent& event) const { side.log.push_back(std::move(event.text)); }
-    void operator()(IkeKeys&) const {}
+    void operator()(IkeKeys& keys) const { side.keys = std::move(keys); }
 };
 
 }  // namespace
@@ -244,6 +247,24 @@ void Ladder::deliver(const Packet& packet)
     call(to, [&](const Turn& turn) { to.engine->receive({packet.to, packet.from, packet.bytes}, turn); });
     if (watch_traffic)
         expect_traffic();
+}
+
+void Ladder::forge(Side& side, Header header, const std::vector<Payload>& payloads)
+{
+    const bool is_moon = &side == &moon;
+    header.spi_i = side.keys->spi_i;
+    header.spi_r = side.keys->spi_r;
+    header.from_initiator = is_moon;
+    model::IkeSuite suite;
+    suite.cipher = side.keys->cipher;
+    DirectionKeys keys;
+    keys.sk_e = (is_moon ? side.keys->sk_ei : side.keys->sk_er).clone();
+    keys.sk_a = (is_moon ? side.keys->sk_ai : side.keys->sk_ar).clone();
+    keys.next_iv = 1U << 20;
+    const Random random = [&](std::span<uint8_t> bytes) { return side.host.random(bytes); };
+    const auto sealed = seal_message({suite, keys, random, 0}, header, payloads);
+    ASSERT_TRUE(sealed) << sealed.error().what;
+    deliver({{side.address, 500}, {(is_moon ? sun : moon).address, 500}, sealed->front()});
 }
 
 void Ladder::run()

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -94,6 +95,7 @@ class Side {
     std::map<std::string, Trap> traps;
     std::vector<std::string> log;
     std::vector<InitiateDone> done;
+    std::optional<IkeKeys> keys;  // of the last IKE SA
     int child_ups = 0, child_downs = 0, ike_ups = 0, ike_downs = 0, child_rekeys = 0, ike_rekeys = 0;
 };
 
@@ -120,6 +122,8 @@ class Ladder : public testing::Test {
     Packet take(Side& side);
     [[nodiscard]] size_t waiting(const Side& side) const;  // its packets in the wire
     void deliver(const Packet& packet);
+    /// What `side` would never say: sealed with its keys, delivered. Of an IKE SA that moon began.
+    void forge(Side& side, Header header, const std::vector<Payload>& payloads);
     /// Delivers all in order, until nothing is in the wire.
     void run();
     /// Lets time pass: timers fire when they are due, what they send is delivered at once.

@@ -6,6 +6,19 @@ namespace {
 
 using Lifecycle = Ladder;
 
+PacketSelectors packet(const char* source, const char* destination)
+{
+    const auto address = [](const char* text) { return net::IpAddress::parse(text).value(); };
+    return {{17, {1000, 1000}, address(source), address(source)},
+            {17, {53, 53}, address(destination), address(destination)}};
+}
+const PacketSelectors kPacket = packet("10.1.0.5", "10.2.0.5");
+
+model::ChildSelector selector(const char* text)
+{
+    return model::ChildSelector::parse(text).value();
+}
+
 TEST_F(Lifecycle, ATrapBringsTheChildUpOnce)
 {
     load([](auto& c) { c.children[0].start_action = model::StartAction::kTrap; });
@@ -13,11 +26,62 @@ TEST_F(Lifecycle, ATrapBringsTheChildUpOnce)
     EXPECT_EQ(moon.traps.begin()->second.on_packet, OnPacket::kAcquire);
     EXPECT_GT(moon.traps.begin()->second.policy.priority, 1000U);
     for (int packet = 0; packet < 5; packet++)
-        call(moon, [&](const Turn& turn) { moon.engine->acquire("gw-gw", "net", turn); });
+        call(moon, [&](const Turn& turn) { moon.engine->acquire("gw-gw", "net", kPacket, turn); });
     EXPECT_EQ(waiting(moon), 1U);
     run();
-    call(moon, [&](const Turn& turn) { moon.engine->acquire("gw-gw", "net", turn); });
+    call(moon, [&](const Turn& turn) { moon.engine->acquire("gw-gw", "net", kPacket, turn); });
     EXPECT_TRUE(wire.empty());
+    expect_settled();
+}
+
+TEST_F(Lifecycle, ThePacketThatAsksIsWhatAPeerThatNarrowsSees)
+{
+    auto two = connection(sun, moon);
+    two.children[0].local_ts = {selector("10.2.0.0/24")};
+    two.children.push_back(two.children[0]);
+    two.children[1].name = "other";
+    two.children[1].local_ts = {selector("10.2.1.0/24")};
+    load_on(sun, two);
+    load_on(moon, connection(moon, sun));
+    const auto asks = packet("10.1.0.5", "10.2.1.5");
+    call(moon, [&](const Turn& turn) { moon.engine->acquire("gw-gw", "net", asks, turn); });
+    run();
+    ASSERT_EQ(sun.children().size(), 1U);
+    EXPECT_EQ(sun.children()[0].name, "other");
+    EXPECT_EQ(moon.children()[0].remote_ts, std::vector<std::string>{"10.2.1.0/24"});
+    EXPECT_TRUE(sun.logged("N(ADDITIONAL_TS_POSSIBLE)"));
+    expect_settled();
+    rekey_child(moon);
+    run();
+    EXPECT_EQ(moon.children()[0].remote_ts, std::vector<std::string>{"10.2.1.0/24"});
+    expect_settled();
+}
+
+TEST_F(Lifecycle, WhatIsTakenWholeNeedsNoOtherSa)
+{
+    establish();
+    EXPECT_FALSE(sun.logged("N(ADDITIONAL_TS_POSSIBLE)"));
+}
+
+TEST_F(Lifecycle, FragmentsAreAgreedOnWhereSelectorsHaveNoPorts)
+{
+    establish();
+    EXPECT_TRUE(sun.logged("generating IKE_AUTH response 1 [ IDr AUTH SA TSi TSr N(NON_FIRST_FRAGMENTS_ALSO) ]"));
+}
+
+TEST_F(Lifecycle, FragmentsAreNotAgreedOnWhereSelectorsHavePorts)
+{
+    auto suns = connection(sun, moon);
+    suns.children[0].local_ts = {selector("10.2.0.0/16[udp/53]")};
+    load_on(sun, suns);
+    load_on(moon, connection(moon, sun));
+    initiate(moon);
+    run();
+    EXPECT_TRUE(sun.logged("TSi TSr N(NON_FIRST_FRAGMENTS_ALSO) ]")) << "moon's";
+    EXPECT_TRUE(sun.logged("generating IKE_AUTH response 1 [ IDr AUTH SA TSi TSr ]"));
+    rekey_child(moon);
+    run();
+    EXPECT_TRUE(moon.logged("generating CREATE_CHILD_SA request 2 [ N(REKEY_SA) SA No TSi TSr ]"));
     expect_settled();
 }
 

@@ -147,5 +147,59 @@ TEST_F(Rekey, TimesOfTheConnectionDriveIt)
     EXPECT_EQ(moon.child_downs + sun.child_downs + moon.ike_downs + sun.ike_downs, 0);
 }
 
+NotifyPayload notify(NotifyType type, std::vector<uint8_t> data = {})
+{
+    NotifyPayload out;
+    out.type = type;
+    out.data = std::move(data);
+    return out;
+}
+
+//  N(REKEY_SA) ...       -->
+//                        <--     N(CHILD_SA_NOT_FOUND)   (RFC 7296 section 2.25.1)
+//  SA, Ni, TSi, TSr      -->
+TEST_F(Rekey, AChildThatThePeerHasLostIsMadeAnew)
+{
+    establish();
+    const auto old = moon.children()[0];
+    rekey_child(moon);
+    const Packet request = take(moon);
+    deliver(request);  // so that message IDs agree from here on
+    (void)take(sun);
+    Header answer = *decode_header(request.bytes);
+    answer.is_response = true;
+    forge(sun, answer, {notify(NotifyType::kChildSaNotFound)});
+    EXPECT_TRUE(moon.logged("creating it anew"));
+    run();
+    EXPECT_EQ(moon.child_downs, 1);
+    EXPECT_EQ(moon.child_ups, 2);
+    pass(10);
+    ASSERT_EQ(moon.children().size(), 1U);
+    EXPECT_NE(moon.children()[0].spi_in, old.spi_in);
+    EXPECT_EQ(moon.sas.size(), 2U);
+    expect_traffic();
+}
+
+TEST_F(Rekey, AnInvalidSpiThatThePeerVouchesForIsRekeyed)
+{
+    establish();
+    const uint32_t spi = moon.children()[0].spi_out;
+    const auto bytes = [](uint32_t value) {
+        return std::vector<uint8_t>{uint8_t(value >> 24), uint8_t(value >> 16), uint8_t(value >> 8), uint8_t(value)};
+    };
+    Header header;
+    header.exchange = ExchangeType::kInformational;
+    forge(sun, header, {notify(NotifyType::kInvalidSpi, bytes(spi + 1)), notify(NotifyType::kInvalidSpi, {1, 2})});
+    EXPECT_EQ(waiting(moon), 1U) << "an answer and no more";
+    header.message_id = 1;
+    forge(sun, header, {notify(NotifyType::kInvalidSpi, bytes(spi))});
+    EXPECT_TRUE(moon.logged("received INVALID_SPI notify"));
+    run();
+    EXPECT_EQ(moon.child_rekeys, 1);
+    pass(10);
+    EXPECT_NE(moon.children()[0].spi_out, spi);
+    expect_traffic();
+}
+
 }  // namespace
 }  // namespace ipsecgw::ike
