@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "config/config.h"
 #include "dpdk/eal.h"
+#include "iked/daemon.h"
 
 namespace ipsecgw::app {
 namespace {
@@ -66,6 +67,17 @@ bool report(const config::Loaded& loaded)
     return count == 0;
 }
 
+/// What only the files that a configuration names tell: keys and certificates.
+bool report(const std::string& config, const std::vector<base::Error>& errors)
+{
+    for (const auto& error : errors)
+        std::fprintf(stderr, "%s: %s\n%s%s%s", config.c_str(), error.what.c_str(),
+                     error.hint.empty() ? "" : "  hint: ", error.hint.c_str(), error.hint.empty() ? "" : "\n");
+    if (!errors.empty())
+        std::fprintf(stderr, "%zu error%s; nothing was started\n", errors.size(), errors.size() == 1 ? "" : "s");
+    return errors.empty();
+}
+
 int run(const Options& options, model::Gateway config, const sigset_t& stops)
 {
     std::vector<char*> words = options.eal_words;
@@ -109,8 +121,10 @@ int main_of(std::span<char*> words)
         return kBadInput;
     if (options->action == Action::kCheck) {
         const auto& g = loaded.gateway;
-        std::printf("%s: ok: ports %zu, SAs %zu, policies %zu, routes %zu\n", options->config.c_str(), g.ports.size(),
-                    g.sas.size(), g.policies.size(), g.routes.size());
+        if (!report(options->config, iked::check(g)))
+            return kBadInput;
+        std::printf("%s: ok: ports %zu, SAs %zu, policies %zu, routes %zu, connections %zu\n", options->config.c_str(),
+                    g.ports.size(), g.sas.size(), g.policies.size(), g.routes.size(), g.connections.size());
         return kStopped;
     }
     return run(*options, std::move(loaded.gateway), stops);

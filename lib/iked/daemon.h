@@ -31,6 +31,10 @@ struct Options {
     std::function<uint64_t()> now_ns = base::monotonic_ns;
 };
 
+/// All errors of a configuration's connections and of the secrets, keys and certificates they need: those that
+/// Daemon::load would find. Reads the files it names.
+[[nodiscard]] std::vector<base::Error> check(const model::Gateway& gateway);
+
 /// Carries out what the engine wants, and tells it what the data path meets. Every front end (configuration file,
 /// gwctl, VICI) uses this class, which loads, initiates, rekeys, terminates and lists; what happens afterwards it tells
 /// observers.

@@ -85,16 +85,30 @@ void check(const model::IkeConnection& connection, const ike::Credentials& crede
             errors.push_back({error.code, where + error.what, error.hint});
 }
 
-}  // namespace
-
-std::vector<base::Error> Daemon::load(const model::Gateway& gateway)
+/// What the connections prove themselves by, and every error of it.
+ike::Credentials read_credentials(const model::Gateway& gateway, Errors& errors)
 {
-    Errors errors;
     CredentialReader reader(errors);
     reader.read(gateway);
     ike::Credentials credentials = reader.take();
     for (const auto& connection : gateway.connections)
         check(connection, credentials, errors);
+    return credentials;
+}
+
+}  // namespace
+
+std::vector<base::Error> check(const model::Gateway& gateway)
+{
+    Errors errors;
+    static_cast<void>(read_credentials(gateway, errors));
+    return errors;
+}
+
+std::vector<base::Error> Daemon::load(const model::Gateway& gateway)
+{
+    Errors errors;
+    ike::Credentials credentials = read_credentials(gateway, errors);
     if (!errors.empty())
         return errors;
     credentials_ = std::move(credentials);

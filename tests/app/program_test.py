@@ -238,7 +238,7 @@ class Doctor(Program):
 class Checks(Program):
     def test_a_good_file(self):
         path = self.config()
-        self.assertEqual(self.run_program("--check", "--config", path), (0, f"{path}: ok: ports 2, SAs 2, policies 1, routes 1\n", ""))
+        self.assertEqual(self.run_program("--check", "--config", path), (0, f"{path}: ok: ports 2, SAs 2, policies 1, routes 1, connections 0\n", ""))
 
     def test_what_is_installed_and_the_bluefield_sample_are_good_files(self):
         for name in ("packaging/ipsec-gw.cfg", "bluefield2/gateway.cfg"):
@@ -264,6 +264,18 @@ class Checks(Program):
             self.assertRegex(err, re.escape(str(path)) + r":\d+: sas\.\[0\]\.keymat: aes256gcm16 wants 36 bytes")
             self.assertRegex(err, re.escape(str(path)) + r":\d+: policies\.\[0\]\.sa: no SA is named \"b-out\"\n  hint: ")
             self.assertTrue(err.endswith("2 errors; nothing was started\n"), err)
+
+    def test_what_ike_needs_is_looked_at_too(self):
+        text = (SAMPLES / "ike-cert.cfg").read_text(encoding="utf-8").replace('"pki/', f'"{SAMPLES}/pki/')
+        good = self.config(text)
+        status, out, err = self.run_program("--check", "--config", good)
+        self.assertEqual((status, "connections 1" in out), (0, True), err)
+        for wrong, why in ((("moon.key.pem", "sun.key.pem"), r"connections\.to-sun\.local\.certs: there is no private key"),
+                           (("ca.pem", "moon.pem"), r"moon\.pem: .*CA")):
+            status, out, err = self.run_program("--check", "--config", self.config(text.replace(*wrong)))
+            self.assertEqual((status, out), (2, ""), wrong)
+            self.assertRegex(err, "(?m)^" + re.escape(str(good)) + r": .*" + why)
+            self.assertRegex(err, r"\d+ errors?; nothing was started\n$")
 
     def test_a_file_that_is_not_there(self):
         status, out, err = self.run_program("--check", "--config", self.directory / "none.cfg")
