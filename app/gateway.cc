@@ -278,6 +278,8 @@ base::Result<void> Gateway::make_ike(const model::Gateway& config)
         return {};
     iked::Options options;
     options.save_keys = host_.save_keys;
+    options.engine.retransmit_timeout_s = config.settings.ike_retransmit_timeout_ms / 1000.0;
+    options.engine.retransmit_tries = config.settings.ike_retransmit_tries;
     ike_ = GW_TRY(iked::Daemon::create(*control_, std::move(options)));
     const auto errors = ike_->load(config);
     for (const auto& error : errors)

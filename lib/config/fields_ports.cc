@@ -21,6 +21,8 @@ constexpr uint64_t kMaxMbufs = 1 << 24;
 constexpr uint64_t kMaxIdleSleepUs = 10'000;
 constexpr uint64_t kMaxKeepaliveSeconds = 3600;
 constexpr uint64_t kMaxTunnels = 10'000;
+constexpr uint64_t kMaxRetransmitMs = 60'000;
+constexpr uint64_t kMaxRetransmitTries = 12;
 
 Result<void> set_control_socket(Reader&, model::Settings& settings, const Value& value)
 {
@@ -114,6 +116,16 @@ constexpr Field<model::Settings> kSettingsFields[] = {
     {{"nat_keepalive_seconds", Kind::kNumber, false, "20", "", 0, kMaxKeepaliveSeconds},
      [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
          settings.nat_keepalive_seconds = static_cast<uint32_t>(value.number);
+         return {};
+     }},
+    {{"ike_retransmit_timeout_ms", Kind::kNumber, false, "4000", "", 100, kMaxRetransmitMs},
+     [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
+         settings.ike_retransmit_timeout_ms = static_cast<uint32_t>(value.number);
+         return {};
+     }},
+    {{"ike_retransmit_tries", Kind::kNumber, false, "5", "", 1, kMaxRetransmitTries},
+     [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
+         settings.ike_retransmit_tries = static_cast<uint32_t>(value.number);
          return {};
      }},
     {{"idle_sleep_us", Kind::kNumber, false, "0", "", 0, kMaxIdleSleepUs},

@@ -48,6 +48,8 @@ struct Settings {
     uint32_t mbufs = 0;                  // 0: enough for the rings, bursts and caches
     bool icmp_errors = true;             // send time exceeded and too big
     uint32_t nat_keepalive_seconds = 20; // RFC 3948 section 4: 1 byte 0xff on idle UDP-encapsulated outbound SAs; 0 is off
+    uint32_t ike_retransmit_timeout_ms = 4000;  // of an IKE request; each wait is 1.8 times the one before
+    uint32_t ike_retransmit_tries = 5;
     uint32_t idle_sleep_us = 0;          // 0: workers poll without pause; else they sleep so long when idle (shared machines)
 };
 

@@ -136,16 +136,20 @@ class Sites:
             lab.sh("ip", "netns", "delete", ns.name, check=False)
         self.ns = {}
 
-    def start_gateway(self, side, connections, secrets=None, **options):
-        """ipsec-gw on this side; `connections` as side a sees them."""
+    def start_gateway(self, side, connections, secrets=None, *, outside=None, settings=None, **options):
+        """ipsec-gw on this side; `connections` as side a sees them. `outside`: its address there and its router, where the other side is not on the link."""
         mine = connections if side == "a" else [mirrored(c) for c in connections]
         if secrets is None:
             secrets = [(("gw-a.example", "gw-b.example"), SECRET)]
+        addresses, routers = [f"{OUTER[side][0]}/24", f"{OUTER[side][1]}/64"], OUTER["ba"[side == "b"]]
+        if outside:
+            addresses, routers = [outside[0]], (outside[1],)
         settings = {
-            "gateway": {"control_socket": str(self.lab.directory / f"{self.role(side)}.sock"), "idle_sleep_us": 50, "max_sas": 1024},
+            "gateway": {"control_socket": str(self.lab.directory / f"{self.role(side)}.sock"), "idle_sleep_us": 50, "max_sas": 1024, **(settings or {})},
             "ports": [{"name": "lan", "device": "net_af_packet0", "role": "protected", "addresses": [f"{ROUTER[side][0]}/24", f"{ROUTER[side][1]}/64"]},
-                      {"name": "wan", "device": "net_af_packet1", "role": "unprotected", "addresses": [f"{OUTER[side][0]}/24", f"{OUTER[side][1]}/64"]}],
-            "routes": [{"prefix": NET["ba"[side == "b"]][f], "via": OUTER["ba"[side == "b"]][f], "port": "wan"} for f in (0, 1)],
+                      {"name": "wan", "device": "net_af_packet1", "role": "unprotected", "addresses": addresses}],
+            "routes": [{"prefix": NET["ba"[side == "b"]][f], "via": router, "port": "wan"} for f, router in enumerate(routers)] +
+                      [{"prefix": "198.51.100.0/24", "via": routers[0], "port": "wan"}] * bool(outside),
             "connections": [self.ours(c) for c in mine],
             "secrets": [{"type": "ike", "id": list(ids), "secret": secret} for ids, secret in secrets],
         }

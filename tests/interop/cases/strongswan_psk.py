@@ -11,7 +11,7 @@ def up(both, connections=None, **options):
     """Both daemons running; returns (ours, theirs)."""
     connections = connections or [connection()]
     theirs = both.start_strongswan("b", options.get("their_connections", connections), options.get("their_secrets"), options.get("settings", ()))
-    ours = both.start_gateway("a", connections, options.get("our_secrets"))
+    ours = both.start_gateway("a", connections, options.get("our_secrets"), settings=options.get("gateway"))
     return ours, theirs
 
 
@@ -188,10 +188,28 @@ def case_narrowing(both):
     check(both.ping("a") == 3, "pings are lost")
 
 
-def case_unanswered_peer_is_found_out(both):
-    """DPD: charon is killed, and the IKE SA goes when its retransmissions have ended."""
-    ours, theirs = up(both, [connection(dpd_delay=1)])
+IMPATIENT = {"ike_retransmit_timeout_ms": 200, "ike_retransmit_tries": 3}      # 0.2 + 0.4 + 0.6 + 1.2 s
+
+
+def case_a_dead_peer_is_forgotten(both):
+    """DPD: charon is killed; its tunnel is gone here after the retransmissions, and what it protected is dropped."""
+    ours, theirs = up(both, [connection(dpd_delay=1)], gateway=IMPATIENT)
     ours.ike("initiate", "t")
     check(is_up(ours), f"{ours.sas()}")
     theirs.kill()
-    wait_for(lambda: "sending DPD request" in ours.text() or "retransmit" in ours.text(), "no liveness check was sent", 15)
+    wait_for(lambda: is_down(ours), lambda: f"{ours.sas()}", 15)
+    check("sending DPD request" in ours.text() and "giving up after 3 retransmits" in ours.text(), "the log does not say so")
+    dropped = ours.drops().get("no-sa", 0)
+    check(both.ping("a", count=2) == 0 and ours.drops().get("no-sa", 0) == dropped + 2, f"{ours.drops()}")
+
+
+def case_a_dead_peer_that_comes_back(both):
+    """dpd_action = restart: charon is killed and started again; the tunnel comes up by itself."""
+    ours, theirs = up(both, [connection(dpd_delay=1, child={"dpd_action": "restart"})], their_connections=[connection()], gateway=IMPATIENT)
+    ours.ike("initiate", "t")
+    check(both.ping("a") == 3, "pings are lost")
+    theirs.kill()
+    wait_for(lambda: "giving up after 3 retransmits" in ours.text(), lambda: f"{ours.sas()}", 15)
+    theirs.start()
+    wait_for(lambda: is_up(ours) and is_up(theirs), lambda: f"{ours.sas()} {theirs.sas()}", 30)
+    check(both.ping("a") == 3, "pings are lost")

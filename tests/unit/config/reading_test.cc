@@ -47,7 +47,7 @@ TEST(ConfigReading, LookAsideDevicesAndTheSasThatWantThem)
 TEST(ConfigReading, EverySettingArrives)
 {
     const std::string text = R"(
-gateway = { control_socket = "/tmp/gw.sock"; engine = "openssl"; max_sas = 10; mbufs = 2048; icmp_errors = false; nat_keepalive_seconds = 30; idle_sleep_us = 50; };
+gateway = { control_socket = "/tmp/gw.sock"; engine = "openssl"; max_sas = 10; mbufs = 2048; icmp_errors = false; nat_keepalive_seconds = 30; ike_retransmit_timeout_ms = 500; ike_retransmit_tries = 3; idle_sleep_us = 50; };
 ports = ( { name = "one"; device = "0000:03:00.0"; role = "both"; addresses = [ "192.0.2.1/24", "2001:db8::1/64" ];
             mtu = 9000; rx_descriptors = 512; tx_descriptors = 2048; promiscuous = "yes"; } );
 routes = ( { prefix = "0.0.0.0/0"; via = "192.0.2.254"; }, { prefix = "::/0"; via = "fe80::1"; port = "one"; },
@@ -77,6 +77,8 @@ policies = ( { name = "p"; priority = 5; action = "bypass"; direction = "in"; lo
     EXPECT_EQ(gateway.settings.mbufs, 2048U);
     EXPECT_FALSE(gateway.settings.icmp_errors);
     EXPECT_EQ(gateway.settings.nat_keepalive_seconds, 30U);
+    EXPECT_EQ(gateway.settings.ike_retransmit_timeout_ms, 500U);
+    EXPECT_EQ(gateway.settings.ike_retransmit_tries, 3U);
     EXPECT_EQ(gateway.settings.idle_sleep_us, 50U);
     const model::Port& port = gateway.ports[0];
     EXPECT_EQ(port.role, model::PortRole::kBoth);
