@@ -25,6 +25,7 @@ iproute2            | lab   | network namespaces and veth pairs
 ethtool             | lab   | checksum and segmentation offloads of veth, which af_packet must not see
 iputils-ping        | lab   | ping
 iperf3              | lab   | TCP through the tunnel
+nftables            | peer  | a NAT that a test has in hand
 tcpdump             | lab   | capture on the wire between the gateways
 charon-systemd      | peer  | strongSwan's daemon: another implementation of IKE to talk to
 strongswan-swanctl  | peer  | configures and asks it
