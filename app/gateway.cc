@@ -131,7 +131,7 @@ base::Result<void> Gateway::make_pool(const model::Gateway& config)
     dpdk::MbufDemand demand;
     demand.workers = workers;
     demand.queued = worker::PuntQueue::packets(kPuntRing) + route::Resolver::kMaxWaitingTotal +
-                    workers * worker::Worker::queued_packets(config.settings.look_aside.size());
+                    workers * worker::Worker::queued_packets(config.settings.look_aside.size(), config.settings.reassembly);
     uint16_t largest_mtu = 0;
     for (const auto& port : config.ports) {
         demand.descriptors += (uint32_t{port.rx_descriptors} + port.tx_descriptors) * workers;
@@ -201,6 +201,7 @@ base::Result<void> Gateway::make_tables(const model::Gateway& config)
     data_.pool = pool_->get();
     data_.engines = engines_.get();
     data_.icmp_errors = config.settings.icmp_errors;
+    data_.reassembly = config.settings.reassembly;
     data_.idle_sleep_us = config.settings.idle_sleep_us;
     return {};
 }

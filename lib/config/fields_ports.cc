@@ -23,6 +23,7 @@ constexpr uint64_t kMaxKeepaliveSeconds = 3600;
 constexpr uint64_t kMaxTunnels = 10'000;
 constexpr uint64_t kMaxRetransmitMs = 60'000;
 constexpr uint64_t kMaxRetransmitTries = 12;
+constexpr uint64_t kMaxReassembly = 4096;
 
 Result<void> set_control_socket(Reader&, model::Settings& settings, const Value& value)
 {
@@ -111,6 +112,11 @@ constexpr Field<model::Settings> kSettingsFields[] = {
     {{"icmp_errors", Kind::kFlag, false, "true", "true, false"},
      [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
          settings.icmp_errors = value.flag;
+         return {};
+     }},
+    {{"reassembly", Kind::kNumber, false, "128", "", 0, kMaxReassembly},
+     [](Reader&, model::Settings& settings, const Value& value) -> Result<void> {
+         settings.reassembly = static_cast<uint32_t>(value.number);
          return {};
      }},
     {{"nat_keepalive_seconds", Kind::kNumber, false, "20", "", 0, kMaxKeepaliveSeconds},

@@ -46,6 +46,7 @@ struct Settings {
     std::vector<std::string> look_aside; // crypto devices, in the order to ask them
     uint32_t max_sas = 65536;
     uint32_t mbufs = 0;                  // 0: enough for the rings, bursts and caches
+    uint32_t reassembly = 128;           // packets in fragments per worker, 0: none
     bool icmp_errors = true;             // send time exceeded and too big
     uint32_t nat_keepalive_seconds = 20; // RFC 3948 section 4: 1 byte 0xff on idle UDP-encapsulated outbound SAs; 0 is off
     uint32_t ike_retransmit_timeout_ms = 4000;  // of an IKE request; each wait is 1.8 times the one before

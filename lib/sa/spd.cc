@@ -128,6 +128,12 @@ std::vector<FlowSelector> selectors_of(const model::Policy& policy)
     return selectors;
 }
 
+uint32_t selectors_with_ports(const StoredPolicy& policy)
+{
+    return static_cast<uint32_t>(
+        std::ranges::count_if(policy.selectors, [](const FlowSelector& selector) { return !selector.ports.is_any(); }));
+}
+
 struct NameHash {
     using is_transparent = void;
     size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>()(name); }
@@ -150,6 +156,9 @@ class Spd::Table {
     uint64_t next_selectors_id = 1;
     // Read by workers for each packet, so apart from what the writer works with.
     alignas(RTE_CACHE_LINE_SIZE) std::atomic<uint64_t> generation{1};
+
+    // Selectors that ask for ports. Raised before they are published, lowered after they have gone.
+    std::atomic<uint32_t> with_ports{0};
 
     // After the change, so that who sees the new number finds the new state; before what the change took out is
     // retired, so that nothing is freed while a worker may take the old number for good.
@@ -287,8 +296,12 @@ base::Result<PolicyEntry*> Spd::add(const model::Policy& policy)
     if (table_->free_ids.empty())
         table_->free_ids.push_back(table_->next_id++);
     stored->entry.id = table_->free_ids.back();
-    if (!table_->insert(*stored))
+    const uint32_t with_ports = selectors_with_ports(*stored);
+    table_->with_ports.fetch_add(with_ports, std::memory_order_relaxed);
+    if (!table_->insert(*stored)) {
+        table_->with_ports.fetch_sub(with_ports, std::memory_order_relaxed);
         return out_of_sa_memory("the index of the SPD", -1);
+    }
     table_->publish_change();
     table_->free_ids.pop_back();
     PolicyEntry* entry = &stored->entry;
@@ -306,6 +319,7 @@ base::Result<void> Spd::remove(std::string_view name)
     table_->policies.erase(at);
     for (const FlowSelector& selector : stored->selectors)
         table_->erase(selector, stored->rule(selector));
+    table_->with_ports.fetch_sub(selectors_with_ports(*stored), std::memory_order_relaxed);
     table_->publish_change();
     table_->free_ids.push_back(stored->entry.id);
     table_->reclaimer.retire(std::move(stored));
@@ -337,6 +351,11 @@ void Spd::set_selectors(InboundSa& sa, std::unique_ptr<const SelectorSet> select
         selectors->id_ = table_->next_selectors_id++;
     const SelectorSet* old = sa.selectors.exchange(selectors.release(), std::memory_order_acq_rel);
     table_->reclaimer.retire(std::unique_ptr<const SelectorSet>(old));
+}
+
+bool Spd::selects_ports() const noexcept
+{
+    return table_->with_ports.load(std::memory_order_relaxed) != 0;
 }
 
 uint32_t Spd::count() const noexcept

@@ -140,6 +140,10 @@ class Spd {
     /// Publishes what an inbound SA may carry; the set before it is freed after a grace period. Null: nothing.
     void set_selectors(InboundSa& sa, std::unique_ptr<const SelectorSet> selectors);
 
+    /// Whether any policy asks for ports: a packet whose ports are not known may then match another policy than its own.
+    /// Any thread; who has seen a policy sees that it does.
+    [[nodiscard]] bool selects_ports() const noexcept;
+
     [[nodiscard]] uint32_t count() const noexcept;
     /// Hash probes of the slowest look-up of a family, for listings.
     [[nodiscard]] uint32_t tuples(net::Family family) const noexcept;

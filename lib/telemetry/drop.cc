@@ -74,7 +74,11 @@ constexpr Row kRows[] = {
     {Drop::kMartian, "martian",
      "Source or destination address that may not be on the wire, such as loopback: look at the sender's addresses and routes."},
     {Drop::kFragment, "fragment",
-     "IP fragment where whole packets are needed: lower the MTU of the sender so that it need not fragment, or the peer's tunnel MTU."},
+     "IP fragment where whole packets are needed, or whose ports no first fragment told while policies ask for them: lower the MTU of the sender or of the "
+     "peer's tunnel."},
+    {Drop::kReassembly, "reassembly",
+     "Fragments for the gateway itself whose rest did not come within a second, that overlap, or of too many packets at once: look at losses on the path, "
+     "or for a flood; gateway.reassembly sets how many packets."},
     {Drop::kHopLimit, "hop-limit", "TTL or hop limit ran out here: look for a routing loop, unless someone runs traceroute."},
     {Drop::kNoRoute, "no-route", "No route to the destination, inner or outer: look at the routes and add one."},
     {Drop::kNeighbour, "neighbour",

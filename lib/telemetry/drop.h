@@ -43,6 +43,7 @@ enum class Drop : uint8_t {
     kIpChecksum,
     kMartian,            // source or destination that may not be on the wire
     kFragment,           // a fragment where whole packets are needed
+    kReassembly,         // fragments for the gateway whose rest did not come, did not fit, or overlapped
     kHopLimit,
     kNoRoute,
     kNeighbour,          // next hop did not resolve, or too many packets wait for it

@@ -17,10 +17,12 @@
 #include "esp/look_aside.h"
 #include "worker/classify.h"
 #include "worker/flow_cache.h"
+#include "worker/fragment_ports.h"
 #include "worker/known_flows.h"
 #include "worker/own_addresses.h"
 #include "worker/packet_info.h"
 #include "worker/rate_limit.h"
+#include "worker/reassembly.h"
 #include "worker/worker.h"
 
 namespace ipsecgw::worker {
@@ -33,6 +35,7 @@ inline constexpr uint32_t kHandoverRing = 1024;  // ESP packets waiting for thei
 inline constexpr uint32_t kSharedTxRing = 1024;
 inline constexpr uint32_t kInjectRing = 512;
 inline constexpr uint32_t kHousekeepingTurns = 256;
+inline constexpr uint64_t kFragmentSeconds = 2;  // that a first fragment speaks for later ones
 inline constexpr uint32_t kIdleTurns = 1000;  // before an idle worker sleeps
 
 /// Packets a stage gathers.
@@ -91,8 +94,8 @@ struct PortState {
 };
 
 struct Context {
-    Context(const DataPlane& plane, uint16_t worker)
-        : data(plane), index(worker), own(plane.ports), esp_for(plane.workers)
+    Context(const DataPlane& plane, uint16_t worker, uint64_t tsc_hz)
+        : data(plane), index(worker), own(plane.ports), esp_for(plane.workers), fragment_ports(kFragmentSeconds * tsc_hz)
     {
     }
 
@@ -104,7 +107,7 @@ struct Context {
     uint16_t smallest_mtu = UINT16_MAX;  // of all ports
 
     std::vector<PortState> ports;  // [PortView::index]
-    std::vector<Batch> esp_for;    // [worker] ESP packets of other owners, found in this turn
+    std::vector<Batch> esp_for;    // [worker] ESP packets of other owners and fragments, found in this turn
     Outgoing outgoing;
     // Of the tables, as they were when the turn began.
     uint64_t spd_generation = kNoGeneration;
@@ -112,6 +115,8 @@ struct Context {
     FlowCache flows;
     KnownFlows known;
     RouteCache routes;
+    FragmentPorts fragment_ports;
+    std::unique_ptr<Reassembly> reassembly;  // null: fragments for the gateway are dropped
     RateLimit icmp_limit;
     uint32_t turns_since_quiescent = 0;
     std::unique_ptr<esp::LookAside> look_aside;  // null: no such device
@@ -119,7 +124,7 @@ struct Context {
     WorkerCounters counters;                     // control reads
 
     // Written by others, read here.
-    std::unique_ptr<dpdk::Ring> handed_over;  // by workers: ESP packets this worker owns the SA of
+    std::unique_ptr<dpdk::Ring> handed_over;  // by workers: ESP packets this worker owns the SA of, and fragments
     std::unique_ptr<dpdk::Ring> shared_tx;    // by workers without a transmit queue of their own
     std::unique_ptr<dpdk::Ring> injected;     // by control
     std::atomic<bool> stopping{false};        // by anyone
@@ -161,6 +166,21 @@ void opened(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> pack
 /// ESP packets another worker handed over; their SAs are looked up again, as they may have gone or moved on the way.
 void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcept;
 
+// arrived_fragments.cc
+// --------------------------------------------------------------------------------------------------------------------
+
+/// A fragment in clear, parsed: to the worker that takes all fragments between these addresses, or on.
+void take_fragment(Context& context, rte_mbuf* m) noexcept;
+/// The same where this is that worker.
+void take_fragment_here(Context& context, rte_mbuf* m) noexcept;
+/// Lets a first fragment speak for later ones, or gives a later one the ports of its first, where that has been seen.
+void find_ports(Context& context, rte_mbuf* m, FragmentPorts::Source source) noexcept;
+/// A fragment whose ports nobody knows, while policies ask for them: what it matched without could let pass in clear
+/// what a policy with ports protects.
+bool lacks_ports(const Context& context, rte_mbuf* m) noexcept;
+/// Gives up what waits for its other fragments too long.
+void expire_fragments(Context& context) noexcept;
+
 // look_aside.cc
 // --------------------------------------------------------------------------------------------------------------------------
 
@@ -195,7 +215,7 @@ uint16_t attach_sessions(Context& context, const PortView& port, std::span<rte_m
 // handover.cc
 // ---------------------------------------------------------------------------------------------------------------------------
 
-/// Queues an ESP packet for the owner of its SA.
+/// Queues an ESP packet for the owner of its SA, or a fragment for the worker that takes it.
 void hand_over(Context& context, rte_mbuf* m, uint16_t owner) noexcept;
 /// Passes the queued ones on, in order. Once a turn.
 void flush_handover(Context& context) noexcept;

@@ -44,6 +44,7 @@ struct DataPlane {
     rte_mempool* pool = nullptr;            // for packets workers make: ICMP
     const esp::Engines* engines = nullptr;  // null: a worker's first packets pay for what its engines set up per thread
     bool icmp_errors = true;
+    uint32_t reassembly = 128;  // packets for the gateway that a worker puts together at a time; 0: none
     /// 0: poll without pause; otherwise sleep so long after 1,000 empty turns (shared machines).
     uint32_t idle_sleep_us = 0;
 };

@@ -182,6 +182,8 @@ void opened_one(Context& context, sa::InboundSa& sa, const sa::SelectorSet* sele
         context.drops.drop(m, Drop::kInnerHeader, *sa.counters);
         return;
     }
+    if (packet.fragment != Fragment::kWhole && selectors != nullptr) [[unlikely]]
+        find_ports(context, m, selectors->id());
     if (!allowed(context, selectors, packet.flow)) [[unlikely]] {
         context.drops.drop(m, Drop::kSelectorMismatch, *sa.counters);
         return;
@@ -331,6 +333,10 @@ void inbound_handed_over(Context& context, std::span<rte_mbuf*> packets) noexcep
     Batch by_port;
     for (rte_mbuf* m : packets) {
         PacketInfo& packet = info(m);
+        if (packet.fragment != Fragment::kWhole) [[unlikely]] {
+            take_fragment_here(context, m);
+            continue;
+        }
         if (packet.spi == 0) {
             take_opened_handed_over(context, m, by_port);
             continue;

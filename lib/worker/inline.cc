@@ -58,6 +58,7 @@ bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m, Ba
         return true;
     }
     packet.spi = 0;
+    packet.fragment = Fragment::kWhole;
     if (sa->owner != context.index) {
         hand_over(context, m, sa->owner);
         return true;

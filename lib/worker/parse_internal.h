@@ -17,6 +17,25 @@ namespace ipsecgw::worker {
 inline constexpr uint8_t kProtoDccp = 33;
 inline constexpr uint8_t kProtoUdpLite = 136;
 
+/// Whether packets of the protocol say ports, or ICMP type and code.
+inline bool may_have_ports(uint8_t protocol) noexcept
+{
+    switch (protocol) {
+        case net::kProtoTcp:
+        case net::kProtoUdp:
+        case net::kProtoSctp:
+        case kProtoDccp:
+        case kProtoUdpLite:
+        case net::kProtoIcmp:
+        case net::kProtoIcmpv6:
+        // Where later IPv6 fragments name the header that the first one has in front of the ports.
+        case net::kProtoDestination:
+            return true;
+        default:
+            return false;
+    }
+}
+
 /// Ports, or ICMP type and code, where the packet has them.
 inline sa::UpperPorts read_ports(uint8_t protocol, const uint8_t* upper, uint32_t left) noexcept
 {

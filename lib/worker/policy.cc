@@ -190,7 +190,9 @@ void transit_opened(Context& context, rte_mbuf* m, uint64_t allowed_by) noexcept
         forward_in_clear(context, m, route);
         return;
     }
-    if (const sa::PolicyEntry* policy = match_outbound(context, flow); policy != nullptr)
+    if (lacks_ports(context, m)) [[unlikely]]
+        context.drops.drop(m, Drop::kFragment);
+    else if (const sa::PolicyEntry* policy = match_outbound(context, flow); policy != nullptr)
         apply(context, *policy, m);
     else if (route.port->role == PortRole::kBoth)
         forward_in_clear(context, m, route);

@@ -218,7 +218,9 @@ void dispatch(Context& context, Burst& burst, rte_mbuf* m) noexcept
         case Kind::kTransit:
             break;
     }
-    if (read_spi(port, m)) {
+    if (packet.fragment != Fragment::kWhole) [[unlikely]] {
+        take_fragment(context, m);
+    } else if (read_spi(port, m)) {
         context.data.sad->prefetch(packet.spi);
         burst.kinds[burst.candidate_count] = verdict.kind;
         burst.candidates[burst.candidate_count++] = m;

@@ -97,10 +97,12 @@ base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint
                                base::format("port %s has index %u and stands at %zu", data.ports[i].name.c_str(),
                                             data.ports[i].index, i)};
     }
-    auto context = std::make_unique<Context>(data, index);
+    auto context = std::make_unique<Context>(data, index, rte_get_tsc_hz());
     context->handed_over = GW_TRY(make_ring(kHandoverRing, dpdk::Producers::kMany, socket));
     context->shared_tx = GW_TRY(make_ring(kSharedTxRing, dpdk::Producers::kMany, socket));
     context->injected = GW_TRY(make_ring(kInjectRing, dpdk::Producers::kOne, socket));
+    if (data.reassembly != 0)
+        context->reassembly = GW_TRY(Reassembly::create(data.reassembly, socket));
     if (data.engines != nullptr)
         context->look_aside = GW_TRY(data.engines->look_aside_of(index));
     context->icmp_limit = RateLimit(kIcmpErrorsPerSecond, rte_get_tsc_hz());
@@ -114,10 +116,10 @@ base::Result<std::unique_ptr<Worker>> Worker::create(const DataPlane& data, uint
     return std::unique_ptr<Worker>(new Worker(std::move(context)));
 }
 
-uint32_t Worker::queued_packets(size_t look_aside_devices) noexcept
+uint32_t Worker::queued_packets(size_t look_aside_devices, uint32_t reassembly) noexcept
 {
     return kHandoverRing + kSharedTxRing + kInjectRing +
-           esp::kLookAsidePackets * static_cast<uint32_t>(look_aside_devices);
+           esp::kLookAsidePackets * static_cast<uint32_t>(look_aside_devices) + Reassembly::buffers(reassembly);
 }
 
 Worker::Worker(std::unique_ptr<Context> context) : context_(std::move(context)) {}
@@ -157,6 +159,7 @@ uint32_t Worker::turn() noexcept
     }
     if (packets == 0 || ++context.turns_since_quiescent >= kHousekeepingTurns) {
         context.turns_since_quiescent = 0;
+        expire_fragments(context);
         context.data.qsbr->quiescent(context.index);
     }
     return packets + elsewhere(context);

@@ -28,9 +28,10 @@ struct WorkerCounters {
     telemetry::Counter turns;            // poll loop iterations
     telemetry::Counter idle_turns;       // of these, without a packet
     telemetry::Counter busy_cycles;      // TSC cycles of turns with packets
-    telemetry::Counter handed_over_out;  // ESP packets given to their owner
+    telemetry::Counter handed_over_out;  // ESP packets given to their owner, fragments
     telemetry::Counter handed_over_in;
     telemetry::Counter icmp_sent;
+    telemetry::Counter reassembled;  // packets for the gateway, out of fragments
     telemetry::Counter in_crypto_devices;  // packets that look-aside devices have now
 };
 
@@ -49,8 +50,9 @@ class Worker {
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    /// Packets that can wait in one worker's rings and in look-aside devices, for sizing the pool.
-    static uint32_t queued_packets(size_t look_aside_devices) noexcept;
+    /// Packets that can wait in one worker's rings, in look-aside devices and for their other fragments, for sizing the
+    /// pool.
+    static uint32_t queued_packets(size_t look_aside_devices, uint32_t reassembly) noexcept;
 
     /// Tells each worker its peers, for hand-over. Once, before any runs.
     static void link(std::span<const std::unique_ptr<Worker>> workers);

@@ -72,6 +72,7 @@ Gateway::Gateway(const GatewaySpec& spec) : kind_(spec.kind), number_(next_numbe
     data_.pool = pool_->get();
     data_.engines = engines_.get();
     data_.icmp_errors = spec.icmp_errors;
+    data_.reassembly = spec.reassembly;
     for (const auto& port : spec.ports)
         add_port(port, static_cast<uint16_t>(data_.ports.size()));
     if (is_inline(kind_))

@@ -36,6 +36,7 @@ struct GatewaySpec {
     std::vector<PortSpec> ports;
     uint16_t workers = 1;
     bool icmp_errors = true;
+    uint32_t reassembly = 128;
     uint32_t punt_slots = 256;
     uint32_t mbufs = 8191;
     sa::OffloadKind kind = test::kind();

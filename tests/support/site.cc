@@ -34,6 +34,7 @@ std::unique_ptr<Gateway> make_site(const SiteSpec& spec)
     };
     gateway.workers = spec.workers;
     gateway.icmp_errors = spec.icmp_errors;
+    gateway.reassembly = spec.reassembly;
     gateway.mbufs = spec.mbufs;
     gateway.punt_slots = spec.punt_slots;
     gateway.kind = spec.kind;

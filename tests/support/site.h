@@ -19,6 +19,7 @@ struct SiteSpec {
     int number = 1;
     uint16_t workers = 1;
     bool icmp_errors = true;
+    uint32_t reassembly = 128;
     uint16_t lan_mtu = 1500;
     uint16_t wan_mtu = 1500;
     model::PortRole wan_role = model::PortRole::kUnprotected;

@@ -61,8 +61,8 @@ std::string describe(const model::Gateway& gateway)
     const model::Settings& s = gateway.settings;
     const model::Port& p = gateway.ports[0];
     std::string out =
-        base::format("%s %d %u %u %d %u|%u %u %u %d|", s.control_socket.c_str(), static_cast<int>(s.engine), s.max_sas,
-                     s.mbufs, s.icmp_errors, s.idle_sleep_us, p.mtu, p.rx_descriptors, p.tx_descriptors, p.promiscuous);
+        base::format("%s %d %u %u %u %d %u|%u %u %u %d|", s.control_socket.c_str(), static_cast<int>(s.engine), s.max_sas,
+                     s.mbufs, s.reassembly, s.icmp_errors, s.idle_sleep_us, p.mtu, p.rx_descriptors, p.tx_descriptors, p.promiscuous);
     for (const auto& sa : gateway.sas) {
         const model::TunnelHeader& t = sa.tunnel;
         const model::Lifetime& l = sa.lifetime;

@@ -86,6 +86,7 @@ TEST_F(Drops, Martian)
 
 TEST_F(Drops, Fragment)
 {
+    site_ = make_site({.number = 1, .reassembly = 0});
     Ip fragment = to_us_;
     fragment.more_fragments = true;
     receive_ip(udp_packet(fragment, 1, 2, text(40)));
