@@ -114,6 +114,52 @@ TEST_F(VaesGcm, EachFlippedBitOfTheIcvIsSeen)
         }
 }
 
+/// A burst of `sizes` as OpenSSL seals it, then opened with a forged ICV in some of its packets.
+void compare_burst(const EspSuite& suite, bool esn, const std::vector<size_t>& sizes, Random& random)
+{
+    const auto keymat = random.bytes(suite.layout().keymat_bytes());
+    const auto ours = must(make_vaes_gcm_context({suite, keymat, esn, Direction::kOutbound}, -1));
+    const auto theirs = must(make_openssl_context({suite, keymat, esn, Direction::kOutbound}));
+    const auto open = must(make_vaes_gcm_context({suite, keymat, esn, Direction::kInbound}, -1));
+    std::vector<TestPacket> packets;
+    for (const size_t size : sizes)
+        packets.emplace_back(suite, random.bytes(size), esn ? random.below(UINT32_MAX) : 0, random);
+    std::vector<TestPacket> reference = packets;
+    const uint64_t all = sizes.size() == 64 ? UINT64_MAX : (uint64_t{1} << sizes.size()) - 1;
+    ASSERT_EQ(ours->seal(*ours, texts(packets)), all);
+    ASSERT_EQ(theirs->seal(*theirs, texts(reference)), all);
+    uint64_t good = all;
+    for (size_t i = 0; i < packets.size(); i++) {
+        const auto wire = packets[i].wire(), expected = reference[i].wire();
+        ASSERT_TRUE(std::equal(wire.begin(), wire.end(), expected.begin(), expected.end())) << i;
+        if (random.below(4) != 0)
+            continue;
+        good &= ~(uint64_t{1} << i);
+        const size_t bit = random.below(suite.layout().icv_bytes * 8u);
+        packets[i].icv()[bit / 8] = static_cast<uint8_t>(packets[i].icv()[bit / 8] ^ 1 << bit % 8);
+    }
+    ASSERT_EQ(open->open(*open, texts(packets)), good);
+    for (size_t i = 0; i < packets.size(); i++) {
+        ASSERT_TRUE((good >> i & 1) == 0 || packets[i].text_is_plain()) << i;
+        ASSERT_TRUE(packets[i].guards_hold()) << i;
+    }
+}
+
+TEST_F(VaesGcm, BurstsOfShortAndLongPacketsAreAsOpensslSealsThem)
+{
+    Random random(15);
+    for (const auto& suite : gcm_suites())
+        for (int round = 0; round < 60; round++) {
+            // Half of the rounds nothing but what goes side by side.
+            const size_t most = round % 2 == 0 ? 48 / 4 : 700 / 4;
+            std::vector<size_t> sizes(1 + random.below(64));
+            for (size_t& size : sizes)
+                size = 4 * (1 + random.below(random.below(3) == 0 ? static_cast<uint32_t>(most) : 12));
+            SCOPED_TRACE(suite.name() + " " + testing::PrintToString(sizes));
+            ASSERT_NO_FATAL_FAILURE(compare_burst(suite, round % 4 < 2, sizes, random));
+        }
+}
+
 TEST_F(VaesGcm, DestroyingAContextWipesItsKey)
 {
     Random random(14);
