@@ -8,10 +8,12 @@ IPSEC_GW may be several words: an emulator and its arguments stand before the pr
 Needs no privileges: no huge pages, no kernel devices.
 """
 
+import json
 import os
 import pathlib
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -134,6 +136,20 @@ class Runs(Program):
                               r"^ipsec-gw: 2 ports stopped$", r"^ipsec-gw: stopped$"], rest)
         self.assertFalse(self.socket.exists())
 
+    def test_the_log_as_json_is_an_object_a_line(self):
+        child = self.launch(*self.eal(), "--", "--config", self.config(), "--log-format", "json")
+        until, text = time.monotonic() + 30, b""
+        while b'"message":"ready"}\n' not in text and time.monotonic() < until:
+            text += os.read(child.stderr.fileno(), 4096)
+        child.send_signal(signal.SIGTERM)
+        text += child.stderr.read()
+        self.assertEqual(child.wait(20), 0)
+        lines = [json.loads(line) for line in text.decode().splitlines() if line.startswith("{")]
+        self.assertEqual({"time", "level", "message"}, set(lines[0]))
+        self.assertIn("ready", [line["message"] for line in lines])
+        self.assertRegex(lines[-1]["time"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
+        self.assertEqual((lines[-1]["level"], lines[-1]["message"]), ("info", "stopped"))
+
     def test_sigint_stops_it_too_and_it_starts_again_at_once(self):
         for _ in range(2):
             child, _ = self.start()
@@ -230,9 +246,30 @@ class Doctor(Program):
     def test_it_looks_at_the_ports_that_options_name(self):
         status, out, _ = self.run_program("doctor", *self.eal())
         self.assertIn(status, (0, 1))
+        self.assertRegex(out, r"(?m)^note dpdk-dumpcap +cannot attach: --no-huge keeps memory to one process$")
         self.assertRegex(out, r"(?m)^ok   net_null0 +driver net_null, up to \d+ rx and \d+ tx queues")
         self.assertRegex(out, r"(?m)^note net_null0 steering +RSS on the SPI: no; flow rule ESP\(spi\) to a queue: no \(.+\)$")
         self.assertRegex(out, r"(?m)^ok   net_null1 SAs +hw_offload = no: software; crypto: refused; full: refused; auto: software$")
+
+
+class Dumpcap(Program):
+    def test_dpdk_dumpcap_sees_the_ports_of_a_running_gateway(self):
+        free = re.search(r"^HugePages_Free: +(\d+)", pathlib.Path("/proc/meminfo").read_text(encoding="ascii"), re.MULTILINE)
+        if os.geteuid() != 0 or not shutil.which("dpdk-dumpcap") or not free or int(free.group(1)) < 200:
+            self.skipTest("needs root, dpdk-dumpcap and 200 free huge pages")
+        prefix = f"gwdumpcap{os.getpid()}"
+        child = self.launch("-m", "256", "--no-pci", f"--file-prefix={prefix}", "--lcores=0@0,1@0", "--vdev=net_null0,size=64", "--vdev=net_null1,no-rx=1",
+                            "--", "--config", self.config())
+        self.read_until(child, "ipsec-gw: ready")
+        file = self.directory / "frames.pcapng"
+        # It drops its privileges on the way to the file unless the folder lets it.
+        self.directory.chmod(0o755)
+        done = subprocess.run(["dpdk-dumpcap", f"--file-prefix={prefix}", "-i", "net_null0", "-c", "20", "-w", file], capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(file.read_bytes()[:4], b"\x0a\x0d\x0d\x0a", done.stderr)
+        self.assertGreater(file.stat().st_size, 20 * 64)
+        child.send_signal(signal.SIGTERM)
+        self.assertEqual(child.wait(20), 0)
 
 
 class Checks(Program):
