@@ -110,6 +110,10 @@ int main_of(std::span<char*> words)
     if (!options)
         return fail(options.error(), kBadInput);
     base::set_log_level(options->log_level);
+    base::set_log_output(options->log_format, nullptr);
+    if (options->logs_to_journal)
+        if (const auto journal = ServiceManager::log_to_journal(); !journal)
+            return fail(journal.error(), kBadInput);
     if (options->action == Action::kHelp)
         return std::fputs(usage().c_str(), stdout) < 0 ? kNotStarted : kStopped;
     if (options->action == Action::kVersion)

@@ -56,11 +56,35 @@ base::Result<base::LogLevel> read_log_level(Words& words)
     return Error{ErrorCode::kInvalidArgument, "--log-level: \"" + word + "\" is none", "error, warning, info or debug"};
 }
 
+base::Result<base::LogFormat> read_log_format(Words& words)
+{
+    const auto word = value_of("--log-format", words);
+    if (!word)
+        return word.error();
+    if (*word == "text")
+        return base::LogFormat::kText;
+    if (*word == "json")
+        return base::LogFormat::kJson;
+    return Error{ErrorCode::kInvalidArgument, "--log-format: \"" + *word + "\" is none", "text or json"};
+}
+
+base::Result<bool> read_log_place(Words& words)
+{
+    const auto word = value_of("--log-to", words);
+    if (!word)
+        return word.error();
+    if (*word == "stderr")
+        return false;
+    if (*word == "journal")
+        return true;
+    return Error{ErrorCode::kInvalidArgument, "--log-to: \"" + *word + "\" is no place", "stderr or journal"};
+}
+
 Error unknown(const std::string& word)
 {
     std::string hint = "DPDK's own options come before \"--\": ipsec-gw <EAL options> -- --config FILE";
     if (const auto near =
-            base::nearest(word, {"--config", "--check", "--help", "--version", "--log-level", "--save-keys", "doctor"}))
+            base::nearest(word, {"--config", "--check", "--help", "--version", "--log-level", "--log-format", "--log-to", "--save-keys", "doctor"}))
         hint = "did you mean " + *near + "?";
     return {ErrorCode::kInvalidArgument, "there is no option \"" + word + "\"", std::move(hint)};
 }
@@ -78,6 +102,10 @@ base::Result<void> read(Words words, Options& options)
             options.config = GW_TRY(value_of(*word, words));
         else if (*word == "--log-level")
             options.log_level = GW_TRY(read_log_level(words));
+        else if (*word == "--log-format")
+            options.log_format = GW_TRY(read_log_format(words));
+        else if (*word == "--log-to")
+            options.logs_to_journal = GW_TRY(read_log_place(words));
         else if (*word == "--save-keys")
             options.save_keys = GW_TRY(value_of(*word, words));
         else
@@ -112,7 +140,7 @@ base::Result<Options> parse_options(std::span<char*> words)
 
 std::string usage()
 {
-    return "usage: ipsec-gw <EAL options> -- --config FILE [--log-level LEVEL] [--save-keys FILE]\n"
+    return "usage: ipsec-gw <EAL options> -- --config FILE [--log-level LEVEL] [--log-format FORMAT] [--log-to PLACE] [--save-keys FILE]\n"
            "       ipsec-gw --check --config FILE\n"
            "       ipsec-gw doctor [EAL options]\n"
            "       ipsec-gw --help | --version\n"
@@ -122,6 +150,8 @@ std::string usage()
            "privileges\n"
            "  doctor             say what this machine, and the ports the EAL options name, offer a gateway\n"
            "  --log-level LEVEL  error, warning, info (the default) or debug\n"
+           "  --log-format FORMAT  text (the default) or json, an object a line\n"
+           "  --log-to PLACE     stderr (the default) or journal, with priorities and without another timestamp\n"
            "  --save-keys FILE   write the keys IKE agrees on to FILE and FILE.esp, as Wireshark's tables: who has "
            "them\n"
            "                     reads everything, so for debugging only\n"

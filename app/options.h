@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "base/log.h"
+#include "base/log_output.h"
 #include "base/result.h"
 
 namespace ipsecgw::app {
@@ -17,6 +17,8 @@ struct Options {
     Action action = Action::kRun;
     std::string config;
     base::LogLevel log_level = base::LogLevel::kInfo;
+    base::LogFormat log_format = base::LogFormat::kText;
+    bool logs_to_journal = false;
     std::string save_keys;         // empty: no
     std::vector<char*> eal_words;  // program name first, without "--"
 };

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "base/result.h"
+
 namespace ipsecgw::app {
 
 /// Without a service manager every call does nothing.
@@ -16,6 +18,8 @@ class ServiceManager {
     void stopping() const;
     /// To be called more often than each watchdog_ns(): otherwise the manager ends and restarts the service.
     void alive() const;
+    /// The log goes to journald, with its levels as priorities. kUnavailable: there is none.
+    static base::Result<void> log_to_journal();
     /// 0: nobody watches.
     [[nodiscard]] uint64_t watchdog_ns() const { return watchdog_ns_; }
 

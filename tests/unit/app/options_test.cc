@@ -64,6 +64,8 @@ TEST_F(OptionsTest, ErrorsSayWhatToDo)
     EXPECT_THAT(parse({"--check"}).error().hint, HasSubstr("--config FILE"));
     EXPECT_THAT(parse({"--config", "a", "--log-level", "loud"}).error().hint,
                 HasSubstr("error, warning, info or debug"));
+    EXPECT_THAT(parse({"--config", "a", "--log-format", "xml"}).error().hint, HasSubstr("text or json"));
+    EXPECT_THAT(parse({"--config", "a", "--log-to", "tty"}).error().hint, HasSubstr("stderr or journal"));
 }
 
 }  // namespace

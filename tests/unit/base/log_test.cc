@@ -1,5 +1,8 @@
 #include "base/log.h"
+#include "base/log_output.h"
 
+#include <algorithm>
+#include <cstdio>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -9,7 +12,11 @@ namespace {
 
 class Log : public testing::Test {
  protected:
-    ~Log() override { set_log_level(LogLevel::kInfo); }
+    ~Log() override
+    {
+        set_log_level(LogLevel::kInfo);
+        set_log_output(LogFormat::kText, nullptr);
+    }
 
     template <class Write>
     static std::string written_by(Write write)
@@ -43,6 +50,40 @@ TEST_F(Log, ALongLineIsCutAndStillEnds)
     EXPECT_GT(line.size(), 1000u);
     EXPECT_EQ(line.find('\n'), line.size() - 1);
     EXPECT_EQ(line.find('\0'), std::string::npos);
+}
+
+TEST_F(Log, JsonIsOneValidObjectALine)
+{
+    set_log_output(LogFormat::kJson, nullptr);
+    std::string line = written_by([] { log(LogLevel::kWarning, "port \"%s\" \\ is%cgone", "w\xe4n", '\n'); });
+    ASSERT_TRUE(line.starts_with("{\"time\":\"20")) << line;
+    EXPECT_EQ(line.substr(line.find("Z\"")), "Z\",\"level\":\"warning\",\"message\":\"port \\\"w\\u00e4n\\\" \\\\ is\\u000agone\"}\n");
+    line = written_by([] { log(LogLevel::kInfo, "%s", std::string(5000, '\x01').c_str()); });
+    EXPECT_LE(line.size(), 1024u);
+    EXPECT_TRUE(line.ends_with("\\u0001\"}\n")) << line.substr(line.size() - 20);
+}
+
+TEST_F(Log, AFloodOfOneKindLeavesRoomForOthersAndIsCounted)
+{
+    const std::string text = written_by([] {
+        for (int i = 0; i < 1000; i++)
+            log(LogLevel::kInfo, "flood %d", i);
+        log(LogLevel::kInfo, "something else");
+    });
+    // The second may change while it runs.
+    const auto lines = static_cast<unsigned>(std::count(text.begin(), text.end(), '\n'));
+    EXPECT_LE(lines, 3 * kLogLinesPerSecond + 1);
+    EXPECT_NE(text.find("something else"), std::string::npos);
+}
+
+TEST_F(Log, ASinkTakesThePlaceOfStderr)
+{
+    set_log_output(LogFormat::kText, [](LogLevel level, const char* message, unsigned) {
+        EXPECT_EQ(level, LogLevel::kError);
+        EXPECT_STREQ(message, "for the journal");
+        std::fprintf(stderr, "sunk");
+    });
+    EXPECT_EQ(written_by([] { log(LogLevel::kError, "for the %s", "journal"); }), "sunk");
 }
 
 }  // namespace
