@@ -23,7 +23,7 @@ Connection::Connection(int fd, const Source& source, uint64_t now_ns)
 
 Connection::~Connection() { close(fd_); }
 
-uint32_t Connection::interest() const noexcept
+uint32_t Connection::interest() const
 {
     if (waits())
         return 0;

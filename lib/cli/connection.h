@@ -25,9 +25,9 @@ class Connection {
     /// One turn of work: one read, at most one page, one write.
     [[nodiscard]] Next on_ready(uint32_t events, uint64_t now_ns);
     /// The events it waits for (epoll's).
-    [[nodiscard]] uint32_t interest() const noexcept;
+    [[nodiscard]] uint32_t interest() const;
     /// The answer is not known yet, and nothing is to be written: ask again with no events, soon.
-    [[nodiscard]] bool waits() const noexcept { return out_.empty() && reply_ && reply_->waits(); }
+    [[nodiscard]] bool waits() const { return out_.empty() && reply_ && reply_->waits(); }
     /// When bytes last moved.
     [[nodiscard]] uint64_t last_progress_ns() const noexcept { return last_progress_ns_; }
 

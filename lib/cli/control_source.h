@@ -12,6 +12,9 @@ class ControlSource final : public Source {
 
     [[nodiscard]] std::vector<control::SaStatus> list_sas(std::string_view after, size_t limit) const override;
     [[nodiscard]] std::vector<control::SaStatus> find_sas(uint32_t spi) const override;
+    void count_tunnels(std::function<void(std::vector<control::TunnelStatus>)> done) const override;
+    base::Result<std::unique_ptr<control::Watch>> watch(const control::WatchRequest& request) const override;
+    [[nodiscard]] base::Result<control::ExplainStatus> explain(std::string_view direction, std::string_view packet) const override;
     [[nodiscard]] std::vector<control::PolicyStatus> list_policies() const override;
     [[nodiscard]] std::vector<control::PortStatus> list_ports() const override;
     [[nodiscard]] std::vector<control::RouteStatus> list_routes() const override;

@@ -32,14 +32,41 @@ constexpr Argument kIkeArguments[] = {
     {"name", Argument::Kind::kPosition, "NAME",
      "a connection, CONNECTION/CHILD, the number of an IKE SA: [3], or of a child SA: {5}"}};
 
+constexpr Argument kTunnelArguments[] = {
+    {"tunnel", Argument::Kind::kPosition, "[NAME]", "only this tunnel, in detail"}};
+constexpr Argument kExplainArguments[] = {
+    {"direction", Argument::Kind::kPosition, "out|in|in-clear",
+     "out: in clear from the protected side; in: inside its SA from the other; in-clear: in clear from there"},
+    {"packet", Argument::Kind::kRest, "src A dst B [proto P] [sport N dport N] [length BYTES]", "the packet"}};
+constexpr Argument kTraceArguments[] = {
+    {"count", Argument::Kind::kValue, "[--count N]", "packets to follow, 10 without it; 0: until Ctrl-C"},
+    {"write", Argument::Kind::kLocal, "[--write FILE]", "a pcapng file too, what is said of a packet as its comments; - is standard output"},
+    {"filter", Argument::Kind::kRest, "[FILTER]",
+     "src, dst, host PREFIX; proto P; sport, dport, port N; spi N; on PORT; drop REASON|any; all that are given must hold"}};
+constexpr Argument kCaptureArguments[] = {
+    {"side", Argument::Kind::kPosition, "clear|cipher|both|frames",
+     "clear: before sealing and after opening; cipher: before opening and after sealing; frames: as ports receive and send them"},
+    {"count", Argument::Kind::kValue, "[--count N]", "packets, 1000 without it; 0: until Ctrl-C"},
+    {"snap", Argument::Kind::kValue, "[--snap BYTES]", "to keep of each packet, 2048 without it"},
+    {"write", Argument::Kind::kLocal, "--write FILE", "the pcapng file; - is standard output"},
+    {"filter", Argument::Kind::kRest, "[FILTER]", "as for trace start"}};
+constexpr Argument kTopArguments[] = {
+    {"once", Argument::Kind::kFlag, "[--once]", "one picture, for scripts: totals, and rates of one interval"},
+    {"interval", Argument::Kind::kLocal, "[--interval SECONDS]", "between two pictures, 2 without it"}};
+
 constexpr Command kCommands[] = {
     {"sa show", Command::Shape::kList, "security associations with their counters", kSaArguments},
+    {"tunnel show", Command::Shape::kList, "what tunnels have carried, SAs that are gone included", kTunnelArguments},
     {"policy show", Command::Shape::kList, "policies in the order they are tried", kPolicyArguments},
     {"port show", Command::Shape::kList, "ports: link, addresses, counters", kPortArguments},
     {"route show", Command::Shape::kList, "routes", {}},
     {"neigh show", Command::Shape::kList, "neighbours: who answers for which next hop", {}},
     {"drops", Command::Shape::kList, "packets dropped, by reason", kDropsArguments},
     {"stats", Command::Shape::kOne, "version, uptime, workers, engines, memory", kStatsArguments},
+    {"top", Command::Shape::kScreen, "a live picture: tunnels, rates, drops, workers", kTopArguments},
+    {"explain", Command::Shape::kOne, "the way a packet would take, without sending it", kExplainArguments},
+    {"trace start", Command::Shape::kStream, "follow packets point by point; why they are dropped", kTraceArguments},
+    {"capture", Command::Shape::kStream, "packets before and after ESP, as pcapng", kCaptureArguments},
     {"ike show", Command::Shape::kList, "IKE SAs; with a name or number, their children too", kIkeShowArguments},
     {"ike initiate", Command::Shape::kOne, "bring a connection or one of its children up", kInitiateArguments},
     {"ike rekey", Command::Shape::kOne, "renew the keys of IKE SAs or of child SAs", kIkeArguments},

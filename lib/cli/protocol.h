@@ -21,8 +21,9 @@ inline constexpr size_t kMaxRequestBytes = 16 * 1024;
 inline constexpr std::string_view kDefaultSocket = "/run/ipsec-gw/ipsec-gw.sock";
 
 struct Argument {
-    /// A position is a word of the command line, a flag is given or not.
-    enum class Kind : uint8_t { kPosition, kFlag };
+    /// A position is a word of the command line, a flag is given or not, a value follows its flag ("--count 3"), the rest is
+    /// all words that are left. kLocal is a value gwctl keeps to itself.
+    enum class Kind : uint8_t { kPosition, kFlag, kValue, kRest, kLocal };
     std::string_view name;   // in the request's "args"
     Kind kind;
     std::string_view usage;  // "[SPI|NAME]", "[--all]"
@@ -30,8 +31,9 @@ struct Argument {
 };
 
 struct Command {
-    /// kList answers any number of rows, kOne exactly one.
-    enum class Shape : uint8_t { kList, kOne };
+    /// kList answers any number of rows, kOne exactly one, kStream rows as they come, each with a line for people in its
+    /// "text"; kScreen is gwctl's own affair, made of other commands' answers.
+    enum class Shape : uint8_t { kList, kOne, kStream, kScreen };
     std::string_view name;   // "sa show"
     Shape shape;
     std::string_view help;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,11 @@ class Source {
     /// SAs with names greater than `after`, in the order of their names, at most `limit`.
     [[nodiscard]] virtual std::vector<control::SaStatus> list_sas(std::string_view after, size_t limit) const = 0;
     [[nodiscard]] virtual std::vector<control::SaStatus> find_sas(uint32_t spi) const = 0;
+    /// `done` is called later, in the loop.
+    virtual void count_tunnels(std::function<void(std::vector<control::TunnelStatus>)> done) const = 0;
+    virtual base::Result<std::unique_ptr<control::Watch>> watch(const control::WatchRequest& request) const = 0;
+    [[nodiscard]] virtual base::Result<control::ExplainStatus> explain(std::string_view direction,
+                                                                       std::string_view packet) const = 0;
     [[nodiscard]] virtual std::vector<control::PolicyStatus> list_policies() const = 0;
     [[nodiscard]] virtual std::vector<control::PortStatus> list_ports() const = 0;
     [[nodiscard]] virtual std::vector<control::RouteStatus> list_routes() const = 0;

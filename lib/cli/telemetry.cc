@@ -140,10 +140,16 @@ bool TelemetryRegistry::post(const std::shared_ptr<Gateway>& gateway, const std:
         const std::lock_guard still_there(gateway->mutex);
         if (gateway->source == nullptr || question->abandoned.load(std::memory_order_relaxed))
             return;
-        Json answer = to_telemetry(question->command.answer(*gateway->source, question->parameter));
-        const std::lock_guard lock_answer(question->mutex);
-        question->answer = std::move(answer);
-        question->answered.notify_one();
+        const auto tell = [question](const Json& said) {
+            Json answer = to_telemetry(said);
+            const std::lock_guard lock_answer(question->mutex);
+            question->answer = std::move(answer);
+            question->answered.notify_one();
+        };
+        if (question->command.answer_later != nullptr)
+            question->command.answer_later(*gateway->source, question->parameter, tell);
+        else
+            tell(question->command.answer(*gateway->source, question->parameter));
     });
     return true;
 }

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/ike_verbs_internal.h"
 #include "cli/listings.h"
 #include "cli/verbs.h"
+#include "cli/watch_verbs_internal.h"
 
 namespace ipsecgw::cli {
 namespace {
@@ -137,6 +139,86 @@ Json worker_info(const Source& source, std::string_view parameter)
                   "/ipsec_gw/worker/list lists them"});
 }
 
+Json stages(const Source& source, std::string_view)
+{
+    Json out = Json::object();
+    for (const auto& row : source.stats().stages)
+        out[std::to_string(row.worker)] = to_json(row);
+    return out;
+}
+
+void tunnel_list(const Source& source, std::string_view, std::function<void(Json)> done)
+{
+    source.count_tunnels([done = std::move(done)](const std::vector<control::TunnelStatus>& rows) {
+        Json entries = Json::array();
+        for (const auto& row : rows)
+            entries.push_back(row.name + " " + std::string(model::to_string(row.direction)));
+        done(list_of("tunnels", std::move(entries), rows.size()));
+    });
+}
+
+void tunnel_info(const Source& source, std::string_view parameter, std::function<void(Json)> done)
+{
+    if (parameter.empty())
+        return done(missing_parameter("/ipsec_gw/tunnel/info", "NAME"));
+    source.count_tunnels([done = std::move(done), wanted = std::string(parameter)](const std::vector<control::TunnelStatus>& rows) {
+        Json out = Json::object();
+        for (const auto& row : rows)
+            if (row.name == wanted)
+                out[std::string(model::to_string(row.direction))] = tunnel_json(row);
+        done(!out.empty() ? out
+                          : error({base::ErrorCode::kNotFound, "there is no tunnel \"" + wanted.substr(0, 64) + "\"",
+                                   "/ipsec_gw/tunnel/list lists them"}));
+    });
+}
+
+/// The rows of `ike show`, page by page up to what an answer holds; an error as the answer.
+Json ike_rows(const Source& source, const Json& args)
+{
+    auto reply = ike_show(source, args);
+    if (!reply)
+        return error(reply.error());
+    std::vector<Json> rows;
+    while (reply->next(rows) && rows.size() < kMaxEntries)
+        continue;
+    Json out = Json::array();
+    for (auto& row : rows)
+        out.push_back(std::move(row));
+    return out;
+}
+
+std::string word_of(const Json& row, const char* member)
+{
+    const auto found = row.find(member);
+    return found == row.end() || found->is_null() ? "-" : found->is_string() ? found->get<std::string>() : found->dump();
+}
+
+Json ike_list(const Source& source, std::string_view)
+{
+    const Json rows = ike_rows(source, Json::object());
+    if (!rows.is_array())
+        return rows;
+    Json entries = Json::array();
+    for (const auto& row : rows)
+        entries.push_back(word_of(row, "id") + " " + word_of(row, "connection") + " " + word_of(row, "state"));
+    const size_t total = entries.size();
+    return list_of("ike_sas", std::move(entries), total);
+}
+
+Json ike_info(const Source& source, std::string_view parameter)
+{
+    if (parameter.empty())
+        return missing_parameter("/ipsec_gw/ike/info", "CONNECTION or [NUMBER]");
+    return ike_rows(source, {{"sa", parameter}});
+}
+
+Json explain_packet(const Source& source, std::string_view parameter)
+{
+    const size_t space = parameter.find(' ');
+    const auto status = source.explain(parameter.substr(0, space), space == std::string_view::npos ? "" : parameter.substr(space + 1));
+    return status ? explain_json(*status) : error(status.error());
+}
+
 constexpr TelemetryCommand kCommands[] = {
     {"/ipsec_gw/sa/list", "SPIs of all SAs. No parameter", sa_list},
     {"/ipsec_gw/sa/info", "One SA with its counters. Parameter: SPI or name", sa_info},
@@ -148,6 +230,12 @@ constexpr TelemetryCommand kCommands[] = {
     {"/ipsec_gw/drops", "Packets dropped, by reason. No parameter", drops},
     {"/ipsec_gw/stats", "Version, uptime, workers, engines, memory. No parameter", stats},
     {"/ipsec_gw/worker/list", "Indexes of all workers. No parameter", worker_list},
+    {"/ipsec_gw/stages", "Cycles per packet by stage, by worker. No parameter", stages},
+    {"/ipsec_gw/tunnel/list", "Names and directions of tunnels. No parameter", nullptr, tunnel_list},
+    {"/ipsec_gw/tunnel/info", "One tunnel, both directions. Parameter: name", nullptr, tunnel_info},
+    {"/ipsec_gw/ike/list", "IKE SAs: number, connection, state. No parameter", ike_list},
+    {"/ipsec_gw/ike/info", "IKE SAs with their children. Parameter: connection, or the number", ike_info},
+    {"/ipsec_gw/explain", "The way a packet would take. Parameter: out|in|in-clear src A dst B ...", explain_packet},
     {"/ipsec_gw/worker/info", "One worker with its counters. Parameter: index", worker_info},
 };
 

@@ -1,6 +1,7 @@
 // What each telemetry command answers, as JSON within DPDK's limits.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string_view>
 
@@ -14,6 +15,8 @@ struct TelemetryCommand {
     const char* help;
     /// `parameter` is what follows the path's comma; empty: none. An object, with "error" in it when there is no answer.
     Json (*answer)(const Source& source, std::string_view parameter);
+    /// Instead of `answer` where it takes more than one turn of the loop: `done` is called once, in the loop.
+    void (*answer_later)(const Source& source, std::string_view parameter, std::function<void(Json)> done) = nullptr;
 };
 
 std::span<const TelemetryCommand> telemetry_commands() noexcept;

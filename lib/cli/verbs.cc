@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/ike_verbs_internal.h"
 #include "cli/listings.h"
+#include "cli/watch_verbs_internal.h"
 
 namespace ipsecgw::cli {
 
@@ -113,7 +114,9 @@ struct Verb {
 constexpr Verb kVerbs[] = {{"sa show", sa_show},       {"policy show", policy_show}, {"port show", port_show},
                            {"route show", route_show}, {"neigh show", neigh_show},   {"drops", drops},
                            {"stats", stats},         {"ike show", ike_show},       {"ike initiate", ike_initiate},
-                           {"ike rekey", ike_rekey}, {"ike terminate", ike_terminate}};
+                           {"ike rekey", ike_rekey}, {"ike terminate", ike_terminate},
+                           {"tunnel show", tunnel_show}, {"explain", explain},     {"trace start", trace_start},
+                           {"capture", capture}};
 
 Result<void> check(const Command& command, const Json& args)
 {
@@ -123,7 +126,7 @@ Result<void> check(const Command& command, const Json& args)
     for (const auto& [name, value] : args.items()) {
         const auto argument = std::find_if(command.arguments.begin(), command.arguments.end(),
                                            [&, n = std::string_view(name)](const auto& a) { return a.name == n; });
-        if (argument == command.arguments.end())
+        if (argument == command.arguments.end() || argument->kind == Argument::Kind::kLocal)
             return Error{ErrorCode::kInvalidArgument,
                          std::string(command.name) + " has no argument \"" + name.substr(0, 64) + "\"",
                          names.empty() ? "it has none" : "it has: " + base::join(names)};

@@ -28,7 +28,10 @@ struct Reply {
     };
     std::shared_ptr<const Outcome> outcome = nullptr;
 
-    [[nodiscard]] bool waits() const noexcept { return outcome != nullptr && !outcome->is_known; }
+    /// Of an answer that comes in parts: whether there is something for next() to do; null: always.
+    std::function<bool()> ready = nullptr;
+
+    [[nodiscard]] bool waits() const { return (outcome != nullptr && !outcome->is_known) || (ready != nullptr && !ready()); }
 };
 
 /// `args` is the request's object, or null. An unknown command, argument or value is kInvalidArgument; nothing of that name or

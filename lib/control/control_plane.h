@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "control/listeners.h"
+#include "control/watch.h"
 #include "dpdk/port_events.h"
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
@@ -163,6 +164,21 @@ struct ReservedSpi {
     uint16_t worker = 0;  // who will own the SA
 };
 
+/// The way a packet would take. Empty texts and zeros: it does not come so far.
+struct ExplainStatus {
+    std::string verdict;  // "sealed", "forwarded in clear", "dropped", ...
+    std::string reason, help;  // why dropped
+    std::string policy, action;
+    std::vector<std::string> inbound_sas;  // that may carry it to us
+    std::string sa;
+    uint32_t spi = 0;
+    std::string peer, algorithm, offload, offload_reason, engine;
+    std::string port, next_hop, neighbour;
+    uint32_t bytes = 0, wire_bytes = 0;  // of the packet, and of what leaves
+    uint32_t mtu = 0, inner_mtu = 0;     // of the port; of a packet that this SA still carries whole
+    bool is_too_big = false;
+};
+
 /// Reads and writes of the gateway's tables. Threads: the control thread only (front ends post to its mailbox).
 class ControlPlane {
   public:
@@ -238,6 +254,12 @@ class ControlPlane {
     /// Counts every SA once, in tick(), a bounded number in each; then tells. Tunnels in the order of their names, in before out.
     /// SAs may come and go meanwhile: what they have carried is counted once all the same.
     void count_tunnels(std::function<void(std::vector<TunnelStatus>)> done) const;
+    /// Watches packets until the result is destroyed, which must go first. kInvalidArgument for the filter,
+    /// kAlreadyExists while another session lasts.
+    base::Result<std::unique_ptr<Watch>> watch(const WatchRequest& request) const;
+    /// `direction`: "out" (in clear from the protected side), "in" (inside its SA from the other) or "in-clear".
+    /// `packet`: trace::Filter's words with whole addresses, and "length N" (84 without it). kInvalidArgument.
+    [[nodiscard]] base::Result<ExplainStatus> explain(std::string_view direction, std::string_view packet) const;
     [[nodiscard]] std::vector<PolicyStatus> list_policies() const;
     [[nodiscard]] std::vector<PortStatus> list_ports() const;
     [[nodiscard]] std::vector<RouteStatus> list_routes() const;

@@ -40,6 +40,8 @@ struct ControlPlane::State {
     ControlDrops drops;
     SaTable sas;
     mutable Tunnels tunnels;
+    mutable bool is_watched = false;
+    mutable uint32_t watch_session = 0;
     Policies policies;
     Owners owners;
     Installer installer;

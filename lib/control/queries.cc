@@ -289,6 +289,44 @@ std::vector<DropsOf> ControlPlane::drops_by_worker() const
     return rows;
 }
 
+base::Result<std::unique_ptr<Watch>> ControlPlane::watch(const WatchRequest& request) const
+{
+    const State& s = *state_;
+    std::vector<std::string> ports;
+    for (const auto& port : s.parts.data->ports)
+        ports.push_back(port.name);
+    worker::Tap::Settings settings;
+    settings.filter = GW_TRY(trace::Filter::parse(request.filter, ports));
+    if (s.is_watched)
+        return base::Error{base::ErrorCode::kAlreadyExists, "somebody traces or captures already",
+                           "one session at a time: end the other"};
+    settings.points = request.points;
+    settings.follows = request.follows;
+    settings.snap = request.snap;
+    settings.limit = request.limit;
+    settings.session = ++s.watch_session;
+    Watch::Names names;
+    names.sa = [&s](uint32_t spi, uint32_t slot, bool is_outbound) -> std::string {
+        const auto [first, last] = s.sas.by_spi().equal_range(spi);
+        for (auto it = first; it != last; ++it) {
+            const SaRecord& record = *it->second;
+            if (is_outbound ? record.outbound != nullptr && record.outbound->slot == slot
+                            : record.inbound != nullptr && !record.expired && record.inbound->slot == slot)
+                return record.params.name;
+        }
+        return "";
+    };
+    names.policy = [&s](uint32_t id) -> std::string {
+        for (const auto& [name, record] : s.policies.all())
+            if (record.entry->id == id)
+                return name;
+        return "";
+    };
+    names.port = [ports](uint16_t index) { return index < ports.size() ? ports[index] : ""; };
+    s.is_watched = true;
+    return std::make_unique<Watch>(settings, Watch::Parts{s.parts.workers, s.parts.reclaimer, std::move(names), [&s] { s.is_watched = false; }});
+}
+
 void ControlPlane::count_tunnels(std::function<void(std::vector<TunnelStatus>)> done) const
 {
     state_->tunnels.count(std::move(done));

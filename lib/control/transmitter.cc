@@ -31,6 +31,7 @@ rte_mbuf* Transmitter::make(std::span<const uint8_t> bytes)
         return nullptr;
     }
     std::memcpy(room, bytes.data(), bytes.size());
+    worker::info(m).trace = 0;
     return m;
 }
 

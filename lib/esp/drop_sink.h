@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include <rte_mbuf.h>
 
@@ -24,6 +25,7 @@ class DropSink {
     void drop(rte_mbuf* m, telemetry::Drop reason) noexcept
     {
         counters_[static_cast<size_t>(reason)].add(1);
+        reasons_[count_] = reason;
         waiting_[count_++] = m;
         if (count_ == waiting_.size())
             flush();
@@ -37,9 +39,19 @@ class DropSink {
     /// Frees what waits. The worker calls it once per turn.
     void flush() noexcept
     {
-        if (count_ != 0)
-            rte_pktmbuf_free_bulk(waiting_.data(), count_);
+        if (count_ == 0)
+            return;
+        if (watch_ != nullptr) [[unlikely]]
+            watch_(watcher_, {waiting_.data(), count_}, reasons_.data());
+        rte_pktmbuf_free_bulk(waiting_.data(), count_);
         count_ = 0;
+    }
+    /// Who sees packets right before they are freed, with their reasons; null: nobody.
+    using Watch = void (*)(void* watcher, std::span<rte_mbuf* const> packets, const telemetry::Drop* reasons) noexcept;
+    void watch(Watch how, void* watcher) noexcept
+    {
+        watch_ = how;
+        watcher_ = watcher;
     }
     [[nodiscard]] uint64_t count(telemetry::Drop reason) const noexcept
     {
@@ -51,7 +63,10 @@ class DropSink {
  private:
     std::array<telemetry::Counter, telemetry::kDropCount> counters_{};
     std::array<rte_mbuf*, 64> waiting_{};
+    std::array<telemetry::Drop, 64> reasons_{};  // of those that wait
     uint32_t count_ = 0;
+    Watch watch_ = nullptr;
+    void* watcher_ = nullptr;
 };
 
 }  // namespace ipsecgw::esp

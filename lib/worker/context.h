@@ -23,6 +23,7 @@
 #include "worker/packet_info.h"
 #include "worker/rate_limit.h"
 #include "worker/reassembly.h"
+#include "worker/tap.h"
 #include "worker/worker.h"
 
 namespace ipsecgw::worker {
@@ -119,6 +120,7 @@ struct Context {
     std::unique_ptr<Reassembly> reassembly;  // null: fragments for the gateway are dropped
     RateLimit icmp_limit;
     uint32_t turns_since_quiescent = 0;
+    Tap* tap = nullptr;  // of this turn; null: nobody watches
     std::unique_ptr<esp::LookAside> look_aside;  // null: no such device
     esp::DropSink drops;                         // control reads its counters
     WorkerCounters counters;                     // control reads
@@ -128,6 +130,7 @@ struct Context {
     std::unique_ptr<dpdk::Ring> shared_tx;    // by workers without a transmit queue of their own
     std::unique_ptr<dpdk::Ring> injected;     // by control
     std::atomic<bool> stopping{false};        // by anyone
+    std::atomic<Tap*> wanted_tap{nullptr};    // by control
 
     /// The turn's time goes to `stage` from here on.
     void enter(telemetry::Stage stage) noexcept { drops.clock.enter(stage); }
@@ -350,6 +353,8 @@ bool make_echo_reply(rte_mbuf* m) noexcept;
 void send_time_exceeded(Context& context, rte_mbuf* about) noexcept;
 void send_too_big(Context& context, rte_mbuf* about, uint32_t mtu) noexcept;
 
+/// For who watches: a packet goes to control.
+void tell_of_punt(Context& context, rte_mbuf* m) noexcept;
 /// Hands a packet to control.
 void punt(Context& context, rte_mbuf* m, Punt why) noexcept;
 

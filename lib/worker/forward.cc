@@ -21,6 +21,7 @@ void punt_for_resolution(Context& context, rte_mbuf* m, const Route& route) noex
     packet.next_hop_family = route.next_hop.family();
     std::memset(packet.next_hop, 0, sizeof packet.next_hop);
     std::memcpy(packet.next_hop, route.next_hop.data(), net::address_bytes(route.next_hop.family()));
+    tell_of_punt(context, m);
     if (context.data.punt == nullptr || !context.data.punt->put_if_half_empty(m))
         context.drops.drop(m, Drop::kNeighbour);
 }

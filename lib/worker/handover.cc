@@ -16,6 +16,8 @@ void flush_to(Context& context, uint16_t owner) noexcept
     Batch& batch = context.esp_for[owner];
     if (batch.count == 0)
         return;
+    if (context.tap != nullptr) [[unlikely]]
+        context.tap->handed_over(context.index, owner, batch.all());
     const unsigned sent =
         rte_ring_enqueue_burst(context.peers[owner]->handed_over->get(),
                                reinterpret_cast<void* const*>(batch.packets.data()), batch.count, nullptr);

@@ -154,6 +154,7 @@ void send_error(Context& context, rte_mbuf* about, const Message& message) noexc
     packet.flow.destination_port = packet.flow.source_port;
     packet.flow.ports_known = true;
     packet.in_port = cause.in_port;
+    packet.trace = cause.trace;  // a part of the story of what it is about
     packet.origin = cause.origin == Origin::kOpened ? Origin::kReplyToOpened : Origin::kReplyToClear;
     packet.encapsulated = false;
     packet.fragment = Fragment::kWhole;

@@ -106,6 +106,8 @@ void open_inline_crypto(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*
 /// Packets of one SA, in order.
 void open_group(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group) noexcept
 {
+    if (context.tap != nullptr) [[unlikely]]
+        context.tap->at(context.index, trace::Point::kToOpen, sa, group);
     switch (sa.kind) {
         case sa::OffloadKind::kLookAside:
             context.look_aside->open(sa, group, context.drops);
@@ -255,6 +257,8 @@ void prefetch_for_opening(const sa::InboundSa& sa) noexcept
 
 void opened(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> packets) noexcept
 {
+    if (context.tap != nullptr) [[unlikely]]
+        context.tap->at(context.index, trace::Point::kOpened, sa, packets);
     context.enter(Stage::kLookUp);
     // A port that opens packets shows nothing of what was around them.
     if (sa.is(sa::kSaUdp) && sa.kind != sa::OffloadKind::kFullProtocol) [[unlikely]]

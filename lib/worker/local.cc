@@ -41,6 +41,7 @@ void punt_ike(Context& context, rte_mbuf* m, std::span<const uint8_t> message) n
     const bool without_responder = std::all_of(message.begin() + kResponderSpiAt, message.begin() + kResponderSpiEnd,
                                                [](uint8_t byte) { return byte == 0; });
     info(m).punt = Punt::kIke;
+    tell_of_punt(context, m);
     const auto kind = without_responder ? IkeKind::kInitial : IkeKind::kOfAnIkeSa;
     if (context.data.punt == nullptr || !context.data.punt->put_ike(m, kind))
         context.drops.drop(m, Drop::kIkeFull);

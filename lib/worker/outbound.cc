@@ -54,6 +54,8 @@ void shrink_or_reject(Context& context, rte_mbuf* m, sa::OutboundSa& sa, uint32_
 /// Seals the packets of one SA and sends them, or leaves them to a look-aside device meanwhile.
 void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group) noexcept
 {
+    if (context.tap != nullptr) [[unlikely]]
+        context.tap->at(context.index, trace::Point::kToSeal, sa, group);
     if (sa.kind == sa::OffloadKind::kLookAside)
         context.look_aside->seal(sa, group, context.drops);
     else
@@ -129,6 +131,8 @@ void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexce
 
 void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*> packets) noexcept
 {
+    if (context.tap != nullptr) [[unlikely]]
+        context.tap->at(context.index, trace::Point::kSealed, sa, packets);
     context.enter(Stage::kForward);
     if (sa.kind == sa::OffloadKind::kInlineCrypto || sa.kind == sa::OffloadKind::kFullProtocol)
         for (rte_mbuf* m : packets)

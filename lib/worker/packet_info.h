@@ -46,6 +46,7 @@ struct alignas(8) PacketInfo {
         sa::InboundSa* inbound;  // after SAD look-up, for the rest of the turn
         uint8_t next_hop[16];    // Punt::kResolve
     };
+    uint64_t trace;  // Tap's mark; where a packet's buffer was another's before, its number is of no session
     uint64_t tag;  // sa::SaTag: inbound, of a packet the port has opened; outbound, of one the port shall seal
 };
 static_assert(sizeof(PacketInfo) <= 88);

@@ -38,6 +38,7 @@ void acquire(Context& context, const sa::PolicyEntry& policy, rte_mbuf* m) noexc
 {
     if (policy.take_acquire(rte_rdtsc(), rte_get_tsc_hz()) && context.data.punt != nullptr) {
         info(m).punt = Punt::kAcquire;
+        tell_of_punt(context, m);
         if (context.data.punt->put_if_half_empty(m))
             return;
     }
@@ -145,6 +146,21 @@ void match_outbound(Context& context, std::span<rte_mbuf* const> packets, const 
     }
 }
 
+/// The inbound SPD is asked again, packet by packet: only where somebody watches.
+void tell_of_policies(Context& context, const PortView& port, std::span<rte_mbuf* const> packets,
+                      const sa::PolicyEntry* const* outbound) noexcept
+{
+    using trace::Point;
+    for (size_t i = 0; i < packets.size(); i++) {
+        if (outbound[i] != nullptr || port.role == PortRole::kProtected) {
+            context.tap->matched(context.index, Point::kPolicyOut, packets.subspan(i, 1), &outbound[i], false);
+            continue;
+        }
+        const sa::PolicyEntry* inbound = context.data.spd->match_inbound(info(packets[i]).flow);
+        context.tap->matched(context.index, Point::kPolicyIn, packets.subspan(i, 1), &inbound, false);
+    }
+}
+
 }  // namespace
 
 void prefetch_for_sealing(const Context& context, const sa::PolicyEntry& policy) noexcept
@@ -169,6 +185,8 @@ void transit_clear(Context& context, const PortView& port, std::span<rte_mbuf* c
             if (policies[i] != last && (last = policies[i]) != nullptr)
                 prefetch_for_sealing(context, *last);
     }
+    if (context.tap != nullptr) [[unlikely]]
+        tell_of_policies(context, port, packets, policies.data());
     for (size_t i = 0; i < packets.size(); i++) {
         if (policies[i] != nullptr && policies[i]->action == Action::kProtect)
             context.known.learn_outbound(info(packets[i]), *policies[i], context.spd_generation);

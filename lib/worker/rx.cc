@@ -311,14 +311,26 @@ void pass_esp(Context& context, Burst& burst) noexcept
     open_owned(context, mine);
 }
 
+/// Known flows meet no policy on their way: theirs is told of here.
+void tell_known(Context& context, const Burst& burst) noexcept
+{
+    for (size_t i = 0; i < burst.frames.size(); i++)
+        if (burst.ways[i] == Way::kSeal)
+            context.tap->matched(context.index, trace::Point::kPolicyOut, burst.frames.subspan(i, 1), &burst.policies[i], true);
+}
+
 void process(Context& context, const PortState& port, std::span<rte_mbuf*> frames) noexcept
 {
     context.enter(Stage::kClassify);
+    if (context.tap != nullptr) [[unlikely]]
+        context.tap->received(context.index, port.view->index, frames);
     Burst burst(port, frames);
     look_at_all(context, burst);
     context.enter(Stage::kLookUp);
     if (port.view->role != PortRole::kUnprotected)
         find_known(context, burst);
+    if (context.tap != nullptr) [[unlikely]]
+        tell_known(context, burst);
     pass_clear(context, burst);
     accept_opened_by_port(context, burst.opened);
     if (port.view->role != PortRole::kProtected)

@@ -72,6 +72,8 @@ void flush_port(Context& context, PortState& port) noexcept
             frames = frames.first(attach_sessions(context, *port.view, frames));
             bytes = bytes_of(frames);
         }
+        if (context.tap != nullptr) [[unlikely]]
+            context.tap->sent(context.index, port.view->index, frames);
         context.enter(Stage::kTx);
         sent = give(port, frames);
         context.enter(Stage::kForward);
@@ -97,9 +99,16 @@ uint32_t take_frames(Context& context) noexcept
     return take_from(context, context.shared_tx->get()) + take_from(context, context.injected->get());
 }
 
+void tell_of_punt(Context& context, rte_mbuf* m) noexcept
+{
+    if (context.tap != nullptr) [[unlikely]]
+        context.tap->to_control(context.index, m);
+}
+
 void punt(Context& context, rte_mbuf* m, Punt why) noexcept
 {
     info(m).punt = why;
+    tell_of_punt(context, m);
     if (context.data.punt == nullptr || !context.data.punt->put(m))
         context.drops.drop(m, Drop::kPuntFull);
 }

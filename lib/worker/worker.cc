@@ -60,6 +60,25 @@ void note_generations(Context& context) noexcept
     context.route_generation = context.data.tables->generation();
 }
 
+void on_drops(void* context, std::span<rte_mbuf* const> packets, const telemetry::Drop* reasons) noexcept
+{
+    const Context& of = *static_cast<Context*>(context);
+    of.tap->dropped(of.index, packets, reasons);
+}
+
+void use_tap(Context& context, Tap* tap) noexcept
+{
+    context.tap = tap;
+    context.drops.watch(tap != nullptr ? &on_drops : nullptr, &context);
+}
+
+/// Acquire pairs with the release in watch(): the tap is complete.
+void note_tap(Context& context) noexcept
+{
+    if (Tap* tap = context.wanted_tap.load(std::memory_order_acquire); tap != context.tap) [[unlikely]]
+        use_tap(context, tap);
+}
+
 /// Packets that will come back by themselves.
 uint32_t elsewhere(const Context& context) noexcept
 {
@@ -126,6 +145,7 @@ Worker::Worker(std::unique_ptr<Context> context) : context_(std::move(context)) 
 
 Worker::~Worker()
 {
+    use_tap(*context_, nullptr);
     drain(*context_->handed_over);
     drain(*context_->shared_tx);
     drain(*context_->injected);
@@ -144,6 +164,7 @@ uint32_t Worker::turn() noexcept
     Context& context = *context_;
     const uint64_t started = rte_rdtsc();
     note_generations(context);
+    note_tap(context);
     context.drops.clock.begin_turn();
     // What devices have finished comes first: it is the oldest, and makes room in them.
     uint32_t packets = take_ciphered(context);
@@ -185,9 +206,11 @@ void Worker::run() noexcept
         }
     }
     note_generations(context);
+    note_tap(context);
     while (take_queued(context) != 0)
         finish_turn(context);
     drain_look_aside(context);
+    use_tap(context, nullptr);
     context.data.qsbr->offline(context.index);
 }
 
@@ -204,6 +227,11 @@ bool Worker::inject(rte_mbuf* frame) noexcept
 uint32_t Worker::inject_room() const noexcept
 {
     return rte_ring_free_count(context_->injected->get());
+}
+
+void Worker::watch(Tap* tap) noexcept
+{
+    context_->wanted_tap.store(tap, std::memory_order_release);
 }
 
 uint16_t Worker::index() const noexcept

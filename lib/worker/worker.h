@@ -17,6 +17,7 @@ struct rte_mbuf;
 namespace ipsecgw::worker {
 
 struct Context;
+class Tap;
 
 /// Written by the worker, read by control.
 struct PortCounters {
@@ -63,6 +64,10 @@ class Worker {
     /// Turns until stop(); goes QSBR-online and offline by itself, and sends what is queued before it returns.
     void run() noexcept;
     void stop() noexcept;
+
+    /// Lets a tap see packets from the next turn on; null: none. Threads: control. The tap that is taken out of use may
+    /// be freed a grace period later.
+    void watch(Tap* tap) noexcept;
 
     /// A complete Ethernet frame to transmit on PacketInfo::out_port. False when the ring is full; the caller keeps it.
     bool inject(rte_mbuf* frame) noexcept;

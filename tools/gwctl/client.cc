@@ -71,6 +71,12 @@ Client::Client(Client&& other) noexcept
 {
 }
 
+void Client::wait_without_end() noexcept
+{
+    const timeval none = {0, 0};
+    setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+}
+
 Result<void> Client::send_all(const std::string& text)
 {
     for (size_t sent = 0; sent < text.size();) {

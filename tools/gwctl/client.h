@@ -17,6 +17,9 @@ class Client {
     Client(Client&& other) noexcept;
     Client& operator=(Client&&) = delete;
 
+    /// Answers may take as long as they like: what happens next is not the gateway's to say.
+    void wait_without_end() noexcept;
+
     /// Sends one request and gives every answer line but the last to `take`, which may refuse. Returns after {"done"}. An {"error"}
     /// comes back as `refusal`; a connection that breaks, stalls for 10 s or does not speak the protocol as the error.
     struct Outcome {

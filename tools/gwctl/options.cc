@@ -19,9 +19,20 @@ namespace {
 struct Sorted {
     std::vector<std::string_view> plain;
     std::vector<std::string_view> flags;  // of commands: "--all"
+    std::vector<std::pair<std::string_view, std::string_view>> values;  // "--count", "3"
     std::optional<std::string_view> socket;
     bool json = false, help = false, version = false;
 };
+
+/// A value follows it, in whatever command has it.
+bool takes_value(std::string_view name)
+{
+    for (const auto& command : cli::commands())
+        for (const auto& argument : command.arguments)
+            if ((argument.kind == Argument::Kind::kValue || argument.kind == Argument::Kind::kLocal) && argument.name == name)
+                return true;
+    return false;
+}
 
 Result<Sorted> sort(std::span<const std::string_view> words)
 {
@@ -45,6 +56,13 @@ Result<Sorted> sort(std::span<const std::string_view> words)
             if (i + 1 == words.size())
                 return Error{ErrorCode::kInvalidArgument, "--socket wants a path", "write --socket PATH"};
             out.socket = words[++i];
+        } else if (const size_t equals = word.find('='); equals != std::string_view::npos && takes_value(word.substr(2, equals - 2)))
+            out.values.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+        else if (word.starts_with("--") && takes_value(word.substr(2))) {
+            if (i + 1 == words.size())
+                return Error{ErrorCode::kInvalidArgument, std::string(word) + " wants a value", "gwctl help"};
+            out.values.emplace_back(word, words[i + 1]);
+            i++;
         } else
             out.flags.push_back(word);
     }
@@ -74,11 +92,17 @@ Result<const Command*> take_command(std::vector<std::string_view>& plain)
 Result<void> take_positions(const Command& command, const std::vector<std::string_view>& plain, Invocation& out)
 {
     size_t taken = 0;
-    for (const auto& argument : command.arguments)
+    for (const auto& argument : command.arguments) {
+        if (argument.kind == Argument::Kind::kRest && taken < plain.size()) {
+            std::vector<std::string> rest(plain.begin() + static_cast<long>(taken), plain.end());
+            out.args[std::string(argument.name)] = base::join(rest, " ");
+            taken = plain.size();
+        }
         if (argument.kind == Argument::Kind::kPosition && taken < plain.size()) {
             out.args[std::string(argument.name)] = std::string(plain[taken++]);
             out.is_detailed = true;
         }
+    }
     if (taken < plain.size())
         return Error{ErrorCode::kInvalidArgument,
                      std::string(command.name) + ": there is a word too many: \"" + std::string(plain[taken]) + "\"",
@@ -105,6 +129,25 @@ Result<void> take_flags(const Command* command, const std::vector<std::string_vi
         const auto near = base::nearest(flag, known);
         return Error{ErrorCode::kInvalidArgument, "there is no option " + std::string(flag) + " here",
                      near ? "did you mean " + *near + "?" : "gwctl help"};
+    }
+    return {};
+}
+
+Result<void> take_values(const Command* command, const Sorted& sorted, Invocation& out)
+{
+    for (const auto& [name, value] : sorted.values) {
+        bool is_known = false;
+        for (const auto& argument : command != nullptr ? command->arguments : std::span<const Argument>{}) {
+            if ("--" + std::string(argument.name) != name)
+                continue;
+            is_known = argument.kind == Argument::Kind::kValue || argument.kind == Argument::Kind::kLocal;
+            if (argument.kind == Argument::Kind::kLocal)
+                out.local[std::string(argument.name)] = value;
+            else if (is_known)
+                out.args[std::string(argument.name)] = std::string(value);
+        }
+        if (!is_known)
+            return Error{ErrorCode::kInvalidArgument, "there is no option " + std::string(name) + " here", "gwctl help"};
     }
     return {};
 }
@@ -150,6 +193,7 @@ Result<Invocation> parse(std::span<const std::string_view> words, std::optional<
         return out;
     }
     GW_TRY(take_flags(out.command, sorted.flags, out));
+    GW_TRY(take_values(out.command, sorted, out));
     if (out.command == nullptr)
         return Error{ErrorCode::kInvalidArgument, "which command?", "gwctl help lists them"};
     if (out.socket.empty())

@@ -1,6 +1,8 @@
 // gwctl's command line.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,6 +18,7 @@ struct Invocation {
     Wants wants = Wants::kCommand;
     const cli::Command* command = nullptr;  // null: help about everything
     cli::Json args = cli::Json::object();
+    std::map<std::string, std::string, std::less<>> local;  // values of arguments that are gwctl's own
     bool json = false;
     bool is_detailed = false;               // one thing was named
     std::string socket;                     // path

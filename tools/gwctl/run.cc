@@ -6,6 +6,8 @@
 
 #include "gwctl/client.h"
 #include "gwctl/render.h"
+#include "gwctl/stream.h"
+#include "gwctl/top.h"
 
 namespace ipsecgw::gwctl {
 
@@ -70,6 +72,47 @@ class Printer {
     size_t count_ = 0;
 };
 
+Exit end_of(const Error& error, std::FILE* errors)
+{
+    print(error, errors);
+    switch (error.code) {
+        case ErrorCode::kInvalidArgument:
+            return Exit::kUsage;
+        case ErrorCode::kUnavailable:
+            return Exit::kNoGateway;
+        default:
+            return Exit::kRefused;
+    }
+}
+
+Exit screen(const Invocation& invocation, Client& client, std::FILE* out, std::FILE* errors)
+{
+    const auto shown = top(invocation, client, out);
+    return shown ? Exit::kOk : end_of(shown.error(), errors);
+}
+
+Exit stream(const Invocation& invocation, Client& client, std::FILE* out, std::FILE* errors)
+{
+    auto stream = Stream::create(invocation, out);
+    if (!stream)
+        return end_of(stream.error(), errors);
+    client.wait_without_end();
+    const Json request = {{"command", invocation.command->name}, {"args", invocation.args}};
+    const auto outcome = client.ask(request, [&](const Json& line) {
+        const auto row = line.find("row");
+        return row != line.end() ? stream->take(*row) : Result<void>();
+    });
+    if (!outcome)
+        return end_of(outcome.error(), errors);
+    if (outcome->is_refused) {
+        print(outcome->refusal, errors);
+        return Exit::kRefused;
+    }
+    if (const std::string summary = stream->summary(); !summary.empty())
+        std::fprintf(errors, "gwctl: %s\n", summary.c_str());
+    return Exit::kOk;
+}
+
 }  // namespace
 
 void print(const Error& error, std::FILE* errors)
@@ -93,6 +136,10 @@ Exit run(const Invocation& invocation, std::FILE* out, std::FILE* errors)
         print(client.error(), errors);
         return Exit::kNoGateway;
     }
+    if (invocation.command->shape == cli::Command::Shape::kScreen)
+        return screen(invocation, *client, out, errors);
+    if (invocation.command->shape == cli::Command::Shape::kStream)
+        return stream(invocation, *client, out, errors);
     Json request = {{"command", invocation.command->name}, {"args", invocation.args}};
     if (!invocation.json)
         request["describe"] = true;

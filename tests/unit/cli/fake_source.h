@@ -169,6 +169,52 @@ class FakeSource final : public Source {
                 rows.push_back(sa);
         return rows;
     }
+    void count_tunnels(std::function<void(std::vector<control::TunnelStatus>)> done) const override
+    {
+        control::TunnelStatus tunnel;
+        tunnel.name = "to-sun/net";
+        tunnel.sas = 1;
+        tunnel.installs = 4;
+        tunnel.rekeys = 3;
+        tunnel.packets = 1'882'211;
+        tunnel.bytes = 2'710'000'000;
+        tunnel.drops[static_cast<size_t>(telemetry::Drop::kReplay)] = 12;
+        tunnel.oldest_seconds = 2'460;
+        auto out = tunnel;
+        out.direction = model::Direction::kOutbound;
+        out.packets = 990'120;
+        out.bytes = 1'020'000'000;
+        out.drops = {};
+        done({tunnel, out});
+    }
+    base::Result<std::unique_ptr<control::Watch>> watch(const control::WatchRequest& request) const override
+    {
+        return base::Error{base::ErrorCode::kInvalidArgument, "filter: \"" + request.filter + "\"", "it is a test"};
+    }
+    [[nodiscard]] base::Result<control::ExplainStatus> explain(std::string_view direction, std::string_view packet) const override
+    {
+        if (direction != "out" || packet != "src 10.1.0.2 dst 10.2.0.9 proto tcp sport 40000 dport 443 length 1400")
+            return base::Error{base::ErrorCode::kInvalidArgument, "\"" + std::string(direction) + "\" is no direction: out, in or in-clear", ""};
+        control::ExplainStatus status;
+        status.verdict = "sealed";
+        status.policy = "east";
+        status.action = "protect";
+        status.sa = "east-out";
+        status.spi = 0x7702be10;
+        status.peer = "198.51.100.7";
+        status.algorithm = "aes256gcm16";
+        status.offload = "software";
+        status.offload_reason = "port 0 has no security context";
+        status.engine = "vaes_gcm";
+        status.port = "wan";
+        status.next_hop = "192.0.2.254";
+        status.neighbour = "02:00:00:00:00:99";
+        status.bytes = 1400;
+        status.wire_bytes = 1456;
+        status.mtu = 1500;
+        status.inner_mtu = 1446;
+        return status;
+    }
     [[nodiscard]] std::vector<control::PolicyStatus> list_policies() const override
     {
         control::PolicyStatus protect;

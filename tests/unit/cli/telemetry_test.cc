@@ -125,6 +125,11 @@ TEST_F(Telemetry, AnswersFromTheControlThread)
     EXPECT_EQ(asker.ask("/ipsec_gw/stats")["engines"]["aesni_mb"]["usable"], 0);
     EXPECT_EQ(asker.ask("/ipsec_gw/worker/list")["workers"], Json({"0"}));
     EXPECT_EQ(asker.ask("/ipsec_gw/worker/info,0")["cycles_per_packet"], "251.2");
+    EXPECT_EQ(asker.ask("/ipsec_gw/stages")["0"]["cipher"], "110.0");
+    EXPECT_EQ(asker.ask("/ipsec_gw/tunnel/list")["tunnels"], Json({"to-sun/net in", "to-sun/net out"}));
+    EXPECT_EQ(asker.ask("/ipsec_gw/tunnel/info,to-sun/net")["in"]["rekeys"], 3);
+    EXPECT_EQ(asker.ask("/ipsec_gw/tunnel/info,none")["error"], "there is no tunnel \"none\"");
+    EXPECT_EQ(asker.ask("/ipsec_gw/explain,sideways")["error"], "\"sideways\" is no direction: out, in or in-clear");
     EXPECT_EQ(asker.ask("/ipsec_gw/worker/info,9")["error"], "there is no worker 9");
 }
 
