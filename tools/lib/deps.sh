@@ -16,6 +16,7 @@ libssl-dev          | build | OpenSSL's libcrypto: the engine that works everywh
 libconfig++-dev     | build | the configuration file's syntax
 prometheus-cpp-dev  | build | the text format of metrics
 libmicrohttpd-dev   | build | HTTP of the metrics, on loopback and on a Unix socket
+scdoc               | package | manual pages
 libsystemd-dev      | build | readiness and watchdog of the systemd service
 nlohmann-json3-dev  | build | JSON of gwctl and the control socket
 libgtest-dev        | build | GoogleTest
@@ -33,6 +34,9 @@ libcharon-extra-plugins | peer  | kernel-libipsec: its ESP in user space, as ker
 libstrongswan-standard-plugins | peer  | curve25519 and AES-GCM for it
 libstrongswan-extra-plugins | peer  | AES-CTR and ChaCha20-Poly1305 for it
 tshark              | check | decrypts captured ESP: an independent oracle
+bash-completion     | check | gwctl's completion, tried
+man-db              | check | reads the manual pages
+scdoc               | check | manual pages
 prometheus          | check | Debian's own, which scrapes a gateway; promtool
 curl                | check | asks the metrics and Prometheus
 openssl             | check | tools/test-ca: certificates for trying IKE out, and for its tests
