@@ -6,6 +6,7 @@
 
 #include "base/byte_order.h"
 #include "crypto/random.h"
+#include "esp/iv_writer_internal.h"
 #include "esp/outer_header.h"
 #include "esp/seal.h"
 
@@ -63,6 +64,9 @@ base::Result<KeyedWorkers> key_workers(const model::SaParams& params, uint16_t w
                                        sa::OffloadKind kind)
 {
     KeyedWorkers keyed;
+    if (kind == sa::OffloadKind::kInlineCrypto && params.suite.encryption == model::Encryption::kAesCbc)
+        while (keyed.contexts.size() < workers)
+            keyed.contexts.push_back(GW_TRY(make_iv_writer()));
     if (kind == sa::OffloadKind::kInlineCrypto || kind == sa::OffloadKind::kFullProtocol)
         return keyed;
     do {

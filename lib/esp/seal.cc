@@ -289,6 +289,18 @@ void leave_to_port(std::span<rte_mbuf*> burst, const sa::EspText* texts) noexcep
     }
 }
 
+/// The port ciphers AES-CBC: the gateway writes the IVs (make_iv_writer()). Suites without one pass.
+[[gnu::noinline]] void write_ivs(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, Framed& framed,
+                                 const Losses& losses) noexcept
+{
+    sa::CipherContext* writer = sa.ciphers[worker];
+    if (writer == nullptr)
+        return;
+    const uint64_t written = writer->seal(*writer, {framed.texts.data(), framed.packets});
+    if (written != burst_mask(framed.packets)) [[unlikely]]
+        drop_unsealed(burst.first(framed.packets), written, framed, losses);
+}
+
 void count_sealed(sa::SaCounters& counters, uint64_t packets, uint64_t bytes) noexcept
 {
     if (packets == 0)
@@ -363,6 +375,8 @@ uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
     if (framed.packets == 0)
         return 0;
     if (sa.kind == sa::OffloadKind::kInlineCrypto) {
+        if constexpr (!S::kCounterIv)
+            write_ivs(sa, worker, burst, framed, losses);
         leave_to_port(burst.first(framed.packets), framed.texts.data());
         count_sealed(losses.counters, framed.packets, framed.bytes);
         return framed.packets;

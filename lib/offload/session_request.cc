@@ -159,8 +159,6 @@ base::Result<SessionRequest> SessionRequest::make(const model::SaParams& params,
         return unsupported("a port that frames does not send TFC padding");
     if (!full && params.esn)
         return unsupported("inline crypto cannot carry ESN: the high half is not in the packet");
-    if (!full && params.suite.encryption == Encryption::kAesCbc)
-        return unsupported("inline crypto leaves the IV to the gateway, which leaves CBC's to its cipher engines");
     if (!full && params.udp && !params.local.is_v4() && params.direction == model::Direction::kOutbound)
         return unsupported("the UDP checksum over IPv6 covers the ciphertext, which inline crypto makes too late");
     auto state = std::make_unique<State>();

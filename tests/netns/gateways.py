@@ -97,8 +97,6 @@ def why_not(pair, kind):
         return "the high half of the sequence number is not in the packet, so a port that only ciphers cannot have it"
     if kind == INLINE_CRYPTO and pair.udp and pair.outer == 6:
         return "the UDP checksum over IPv6 covers the ciphertext, which a port that only ciphers makes too late"
-    if kind == INLINE_CRYPTO and pair.suite in ("aes128-sha256", "aes256-sha384", "aes256-sha512"):
-        return "CBC's IV is drawn by the engines, which inline crypto does without"
     if kind == FULL_PROTOCOL and "tfc_padding" in pair.extra_out:
         return "a port that frames does not send TFC padding"
     return None

@@ -105,8 +105,6 @@ std::string why_not(const Tunnel& tunnel, sa::OffloadKind kind)
                 return "inline crypto: the high half of the sequence number is not in the packet";
             if (tunnel.udp && tunnel.outer_ipv6)
                 return "inline crypto: the UDP checksum over IPv6 covers the ciphertext, which comes too late";
-            if (tunnel.suite.encryption == Encryption::kAesCbc)
-                return "inline crypto: CBC's IV is drawn by the engines, which inline crypto does without";
             break;
         case sa::OffloadKind::kFullProtocol:
             if (tunnel.tfc_pad_to != 0)

@@ -1,5 +1,6 @@
 // Inline crypto and full protocol without a port: the test does what the port would.
 #include <algorithm>
+#include <set>
 
 #include <rte_mbuf.h>
 
@@ -58,6 +59,27 @@ TEST_F(Inline, CryptoFramesMarksAndLeavesTheTextToThePort)
     const auto in = build_in(mirrored(params_)).sa;
     EXPECT_EQ(open(*in, {bytes(m)}), std::vector<Bytes>{packet_});
     rte_pktmbuf_free(m);
+}
+
+// RFC 3602 section 3: an IV that can be predicted gives CBC away, and a port that only ciphers takes it from the packet.
+TEST_F(Inline, CryptoOfCbcWritesIvsNobodyCanPredict)
+{
+    const auto params = outbound_params(suite("aes128-sha256"));
+    const auto out = std::move(esp::build_outbound(params, 2, engines(), -1, sa::OffloadKind::kInlineCrypto)).value().sa;
+    std::set<Bytes> ivs, halves;
+    for (int i = 0; i < 100; i++) {
+        rte_mbuf* m = mbuf(packet_);
+        ASSERT_EQ(esp::seal_burst(*out, static_cast<uint16_t>(i % 2), {&m, 1}, drops_), 1);
+        const Bytes framed = bytes(m);
+        ASSERT_EQ((framed.size() - 20 - 8 - 16 - 16) % 16, 0u);
+        ivs.insert({framed.begin() + 28, framed.begin() + 44});
+        for (const int at : {28, 36})
+            halves.insert({framed.begin() + at, framed.begin() + at + 8});
+        EXPECT_TRUE(std::equal(packet_.begin(), packet_.end(), framed.begin() + 44)) << "the port ciphers";
+        rte_pktmbuf_free(m);
+    }
+    EXPECT_EQ(ivs.size(), 100u);
+    EXPECT_EQ(halves.size(), 200u) << "no half is constant or counts with the other";
 }
 
 TEST_F(Inline, DecipheredPacketsPassTheSameChecks)
