@@ -1,6 +1,7 @@
 #include "offload/flow_rule_spec.h"
 
 #include <array>
+#include <cstring>
 
 #include <rte_ethdev.h>
 #include <rte_flow.h>
@@ -30,6 +31,42 @@ std::string rss_words(const RssSpec& rss)
     return text + " end / ";
 }
 
+/// The IP item of a pattern, with what it points to.
+class IpItem {
+ public:
+    explicit IpItem(const std::optional<net::IpAddress>& destination) : has_destination_(destination.has_value())
+    {
+        if (!destination)
+            return;
+        if (destination->is_v4()) {
+            std::memcpy(&v4_.hdr.dst_addr, destination->data(), sizeof v4_.hdr.dst_addr);
+            v4_mask_.hdr.dst_addr = 0xffffffff;
+        } else {
+            std::memcpy(&v6_.hdr.dst_addr, destination->data(), sizeof v6_.hdr.dst_addr);
+            std::memset(&v6_mask_.hdr.dst_addr, 0xff, sizeof v6_mask_.hdr.dst_addr);
+        }
+    }
+    IpItem(const IpItem&) = delete;
+    IpItem& operator=(const IpItem&) = delete;
+
+    [[nodiscard]] rte_flow_item item(net::Family family) const
+    {
+        rte_flow_item item{};
+        const bool v4 = family == net::Family::kIpv4;
+        item.type = v4 ? RTE_FLOW_ITEM_TYPE_IPV4 : RTE_FLOW_ITEM_TYPE_IPV6;
+        if (has_destination_) {
+            item.spec = v4 ? static_cast<const void*>(&v4_) : &v6_;
+            item.mask = v4 ? static_cast<const void*>(&v4_mask_) : &v6_mask_;
+        }
+        return item;
+    }
+
+ private:
+    bool has_destination_;
+    rte_flow_item_ipv4 v4_{}, v4_mask_{};
+    rte_flow_item_ipv6 v6_{}, v6_mask_{};
+};
+
 }  // namespace
 
 std::string FlowRuleSpec::to_string() const
@@ -38,7 +75,7 @@ std::string FlowRuleSpec::to_string() const
     if (match_eth)
         text += "eth / ";
     if (family)
-        text += *family == net::Family::kIpv4 ? "ipv4 / " : "ipv6 / ";
+        text += (*family == net::Family::kIpv4 ? "ipv4" : "ipv6") + (destination ? " dst is " + destination->to_string() : "") + " / ";
     if (match_udp)
         text += "udp / ";
     if (spi)
@@ -68,12 +105,13 @@ base::Result<dpdk::FlowRule> FlowRuleSpec::create(uint16_t port_id) const
     rte_flow_item_esp esp_mask{};
     esp_spec.hdr.spi = base::swap_be32(spi.value_or(0));
     esp_mask.hdr.spi = 0xffffffff;
+    IpItem ip(destination);
     std::array<rte_flow_item, 5> pattern{};
     size_t items = 0;
     if (match_eth)
         pattern[items++].type = RTE_FLOW_ITEM_TYPE_ETH;
     if (family)
-        pattern[items++].type = *family == net::Family::kIpv4 ? RTE_FLOW_ITEM_TYPE_IPV4 : RTE_FLOW_ITEM_TYPE_IPV6;
+        pattern[items++] = ip.item(*family);
     if (match_udp)
         pattern[items++].type = RTE_FLOW_ITEM_TYPE_UDP;
     if (match_esp || spi) {

@@ -19,12 +19,13 @@ struct RssSpec {
     std::vector<uint8_t> key;      // empty: the port's
 };
 
-/// `[ETH] [IPV4|IPV6] [UDP] [ESP [spi]] -> [SECURITY] [JUMP | QUEUE | RSS]`, ingress.
+/// `[ETH] [IPV4|IPV6 [destination]] [UDP] [ESP [spi]] -> [SECURITY] [JUMP | QUEUE | RSS]`, ingress.
 struct FlowRuleSpec {
     uint32_t group = 0;
     uint32_t priority = 0;
     bool match_eth = false;
     std::optional<net::Family> family;
+    std::optional<net::IpAddress> destination;  // of `family`
     bool match_udp = false;
     bool match_esp = false;
     std::optional<uint32_t> spi;   // host order
@@ -34,8 +35,8 @@ struct FlowRuleSpec {
     std::optional<uint16_t> queue;
     std::optional<RssSpec> rss;
 
-    /// In testpmd's flow syntax, for logs and recorded expectations: "ingress group 1 pattern eth / ipv4 / esp spi is 0x100 / end
-    /// actions security / queue index 2 / end".
+    /// In testpmd's flow syntax, for logs and recorded expectations: "ingress group 1 pattern eth / ipv4 dst is 192.0.2.1 / esp spi
+    /// is 0x100 / end actions security / queue index 2 / end".
     [[nodiscard]] std::string to_string() const;
     /// Asks the port. kUnsupported with the driver's words.
     [[nodiscard]] base::Result<dpdk::FlowRule> create(uint16_t port_id) const;

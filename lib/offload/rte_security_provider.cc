@@ -44,14 +44,18 @@ class RteSecurityProvider::InstalledInbound final : public Installed {
     {
     }
 
-    // A rule for this SA that also steers it to its owner; failing that one without steering; failing that the port's one rule for all ESP.
+    // A rule for this SA that also steers it to its owner; failing that one without steering. Both with our address: ESP of strangers that
+    // passes through may have the SPI. Failing that the SPI alone; failing that the port's one rule for all ESP.
     base::Result<void> activate() override
     {
-        for (const auto& attempt : {with_queue(), spec_}) {
+        FlowRuleSpec by_spi = spec_;
+        by_spi.destination.reset();
+        for (const auto& attempt : {with_queue(spec_), spec_, with_queue(by_spi), by_spi}) {
             auto rule = attempt.create(placement_.port_id);
             if (rule) {
                 rule_ = std::move(rule).value();
-                steering_ = attempt.queue ? format("flow rule to queue %u", *attempt.queue) : "flow rule, " + by_rss();
+                steering_ = attempt.destination ? "flow rule" : "flow rule by SPI alone";
+                steering_ += attempt.queue ? format(" to queue %u", *attempt.queue) : ", " + by_rss();
                 return {};
             }
         }
@@ -85,9 +89,8 @@ class RteSecurityProvider::InstalledInbound final : public Installed {
             return format("RSS by SPI to queue %u", placement_.rx_queue);
         return "hand-over to the owner";
     }
-    [[nodiscard]] FlowRuleSpec with_queue() const
+    [[nodiscard]] FlowRuleSpec with_queue(FlowRuleSpec spec) const
     {
-        FlowRuleSpec spec = spec_;
         spec.queue = placement_.rx_queue;
         return spec;
     }
@@ -133,6 +136,7 @@ base::Result<std::unique_ptr<Installed>> RteSecurityProvider::prepare(const mode
     rule.group = placement.flow_group;
     rule.match_eth = true;
     rule.family = params.local.family();
+    rule.destination = params.local;
     rule.match_udp = params.udp.has_value();
     rule.match_esp = true;
     rule.spi = params.spi;

@@ -127,6 +127,8 @@ struct rte_flow {
 	TAILQ_ENTRY(rte_flow) next;
 	bool has_spi, has_udp, any_esp, catch_all;
 	uint8_t family;			/* 0: either */
+	bool has_src, has_dst;
+	uint8_t src[16], dst[16];	/* 4 bytes of them, or all */
 	uint32_t spi;
 	uint32_t group, priority;
 	bool has_jump;
@@ -275,6 +277,7 @@ void iips_check_lifetime(struct iips_sa *sa, struct iips_events *events);
 struct iips_frame {
 	uint8_t family;			/* 4, 6, or 0: not IP */
 	uint8_t protocol;		/* after IPv6 extension headers */
+	const uint8_t *src, *dst;	/* addresses, in the frame */
 	uint16_t l3, l4;		/* offsets from the frame's start */
 	uint16_t esp;			/* offset of the ESP header; 0: none */
 	uint32_t end;			/* of the IP packet; behind it is link padding */

@@ -2,7 +2,7 @@
 
 /*
  * The rte_flow subset IPsec applications use:
- *   [ETH /] [IPV4 | IPV6 /] [UDP /] [ESP (spi) /] END  ->  SECURITY [session] [+ QUEUE | RSS] | QUEUE | RSS | DROP
+ *   [ETH /] [IPV4 | IPV6 (src) (dst) /] [UDP /] [ESP (spi) /] END  ->  SECURITY [session] [+ QUEUE | RSS] | QUEUE | RSS | DROP
  * Rules with an SPI are found by hash, however many there are; the few without are searched by priority.
  */
 
@@ -38,6 +38,55 @@ static int parse_esp_item(const struct rte_flow_item *item, struct rte_flow *rul
 	return 0;
 }
 
+static bool is_all(const void *bytes, size_t len, uint8_t value)
+{
+	const uint8_t *at = bytes;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (at[i] != value)
+			return false;
+	return true;
+}
+
+/* One address of an IP item: matched whole or not at all. */
+static bool parse_address(const void *spec, const void *mask, size_t len, bool *has, uint8_t *out)
+{
+	*has = is_all(mask, len, 0xff);
+	memcpy(out, spec, len);
+	return *has || is_all(mask, len, 0);
+}
+
+static int parse_ip_item(const struct rte_flow_item *item, struct rte_flow *rule, struct rte_flow_error *error)
+{
+	bool v4 = item->type == RTE_FLOW_ITEM_TYPE_IPV4, whole;
+
+	rule->family = v4 ? 4 : 6;
+	if (item->spec == NULL)
+		return 0;
+	if (item->last != NULL)
+		return refuse(error, RTE_FLOW_ERROR_TYPE_ITEM_LAST, item, "address ranges are not supported");
+	if (v4) {
+		const struct rte_flow_item_ipv4 *spec = item->spec;
+		struct rte_flow_item_ipv4 mask = item->mask != NULL ? *(const struct rte_flow_item_ipv4 *)item->mask : rte_flow_item_ipv4_mask;
+
+		whole = parse_address(&spec->hdr.src_addr, &mask.hdr.src_addr, 4, &rule->has_src, rule->src) &&
+			parse_address(&spec->hdr.dst_addr, &mask.hdr.dst_addr, 4, &rule->has_dst, rule->dst);
+		mask.hdr.src_addr = mask.hdr.dst_addr = 0;
+		whole = whole && is_all(&mask.hdr, sizeof(mask.hdr), 0);
+	} else {
+		const struct rte_flow_item_ipv6 *spec = item->spec;
+		struct rte_flow_item_ipv6 mask = item->mask != NULL ? *(const struct rte_flow_item_ipv6 *)item->mask : rte_flow_item_ipv6_mask;
+
+		whole = parse_address(spec->hdr.src_addr, mask.hdr.src_addr, 16, &rule->has_src, rule->src) &&
+			parse_address(spec->hdr.dst_addr, mask.hdr.dst_addr, 16, &rule->has_dst, rule->dst);
+		memset(mask.hdr.src_addr, 0, 16);
+		memset(mask.hdr.dst_addr, 0, 16);
+		whole = whole && is_all(&mask.hdr, sizeof(mask.hdr), 0);
+	}
+	return whole ? 0 : refuse(error, RTE_FLOW_ERROR_TYPE_ITEM_MASK, item, "of an IP header only whole addresses are matched");
+}
+
 static int parse_pattern(const struct rte_flow_item *item, struct rte_flow *rule, struct rte_flow_error *error)
 {
 	for (; item->type != RTE_FLOW_ITEM_TYPE_END; item++) {
@@ -49,10 +98,9 @@ static int parse_pattern(const struct rte_flow_item *item, struct rte_flow *rule
 				return refuse(error, RTE_FLOW_ERROR_TYPE_ITEM_SPEC, item, "matching on Ethernet addresses is not supported");
 			break;
 		case RTE_FLOW_ITEM_TYPE_IPV4:
-			rule->family = 4;
-			break;
 		case RTE_FLOW_ITEM_TYPE_IPV6:
-			rule->family = 6;
+			if (parse_ip_item(item, rule, error) != 0)
+				return -rte_errno;
 			break;
 		case RTE_FLOW_ITEM_TYPE_UDP:
 			rule->has_udp = true;
@@ -295,6 +343,9 @@ void iips_flow_forget_sa(struct iips_port *port, const struct iips_sa *sa)
 static bool matches(const struct rte_flow *rule, const struct iips_frame *f, uint32_t group)
 {
 	if (rule->group != group || (rule->family != 0 && rule->family != f->family))
+		return false;
+	if ((rule->has_src && memcmp(rule->src, f->src, rule->family == 4 ? 4 : 16) != 0) ||
+	    (rule->has_dst && memcmp(rule->dst, f->dst, rule->family == 4 ? 4 : 16) != 0))
 		return false;
 	if (rule->any_esp && (f->esp == 0 || (f->udp_esp && rule->family != 0 && !rule->has_udp)))
 		return false;

@@ -18,6 +18,8 @@ static bool parse_ipv4(const struct rte_mbuf *m, struct iips_frame *f)
 	if (m->data_len < f->l3 + sizeof(*ip) || ip->ihl < 5 || ip->version != 4)
 		return false;
 	f->family = 4;
+	f->src = (const uint8_t *)&ip->src_addr;
+	f->dst = (const uint8_t *)&ip->dst_addr;
 	f->protocol = ip->next_proto_id;
 	f->l4 = (uint16_t)(f->l3 + ip->ihl * 4);
 	f->fragment = (ip->fragment_offset & rte_cpu_to_be_16(RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK)) != 0;
@@ -34,6 +36,8 @@ static bool parse_ipv6(const struct rte_mbuf *m, struct iips_frame *f)
 	if (m->data_len < f->l3 + sizeof(*ip))
 		return false;
 	f->family = 6;
+	f->src = ip->src_addr;
+	f->dst = ip->dst_addr;
 	f->protocol = ip->proto;
 	f->l4 = (uint16_t)(f->l3 + sizeof(*ip));
 	f->end = f->l4 + rte_be_to_cpu_16(ip->payload_len);

@@ -84,6 +84,17 @@ TEST(SteeringRules, Mlx5JumpsOutOfGroupZero)
               "ingress group 1 priority 0 pattern eth / ipv4 / esp spi is 0xc1f00a21 / end actions queue index 3 / end");
 }
 
+TEST(SteeringRules, ARuleForAnSaNamesItsAddress)
+{
+    FlowRuleSpec rule;
+    rule.match_eth = rule.match_udp = rule.match_esp = rule.security = true;
+    rule.spi = 0xc1f00a21;
+    rule.family = net::Family::kIpv6;
+    rule.destination = address("2001:db8::1");
+    EXPECT_EQ(rule.to_string(),
+              "ingress group 0 priority 0 pattern eth / ipv6 dst is 2001:db8::1 / udp / esp spi is 0xc1f00a21 / end actions security / end");
+}
+
 TEST(SteeringRules, OtherPortsNeedNoSecondGroup)
 {
     const auto rules = words(steering_rules(RuleDialect::kPlain, 1, kKey));

@@ -240,7 +240,6 @@ TEST_F(Drops, UnknownSpi)
 
 TEST_F(Drops, EspOfStrangersInTransit)
 {
-    GW_SKIP_IN_FULL_PROTOCOL("flow rules name the SPI alone, so the port takes the packet for the SA's and refuses it");
     install(*site_, 1, {});
     // The SPI is one of ours, the destination is not: it is somebody else's.
     site_->receive_ip(
