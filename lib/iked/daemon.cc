@@ -217,9 +217,10 @@ bool Daemon::hear(const control::SaExpiry& expiry)
     const auto sa = sas_.find(std::string(expiry.name));
     if (sa == sas_.end())
         return false;
-    const bool is_soft = expiry.end == control::SaEnd::kSoft;
-    if (expired_.size() < kMaxEvents || !is_soft)
-        expired_.push_back({sa->second, is_soft ? ike::Expiry::kSoft : ike::Expiry::kHard});
+    // Nothing is wrong with a child whose port is lost but its place: a successor goes where SAs go now.
+    const bool wants_successor = expiry.end == control::SaEnd::kSoft || expiry.end == control::SaEnd::kPortLost;
+    if (expired_.size() < kMaxEvents || expiry.end != control::SaEnd::kSoft)
+        expired_.push_back({sa->second, wants_successor ? ike::Expiry::kSoft : ike::Expiry::kHard});
     return true;
 }
 

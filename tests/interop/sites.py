@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -27,6 +28,10 @@ SECRET = "a secret of these tests"
 
 class CaseFailed(Exception):
     """What was expected did not happen."""
+
+
+class CaseSkipped(Exception):
+    """What the case needs is not here."""
 
 
 def check(condition, why):
@@ -137,7 +142,9 @@ class Sites:
         self.ns = {}
 
     def start_gateway(self, side, connections, secrets=None, *, outside=None, settings=None, **options):
-        """ipsec-gw on this side; `connections` as side a sees them. `outside`: its address there and its router, where the other side is not on the link."""
+        """ipsec-gw on this side; `connections` as side a sees them. `outside`: its address there and its router, where the other side is not on the link.
+        `model_port`: its wire has a port that does IPsec, with these arguments."""
+        wan = "net_inline_ipsec0" if "model_port" in options else "net_af_packet1"
         mine = connections if side == "a" else [mirrored(c) for c in connections]
         if secrets is None:
             secrets = [(("gw-a.example", "gw-b.example"), SECRET)]
@@ -147,7 +154,7 @@ class Sites:
         settings = {
             "gateway": {"control_socket": str(self.lab.directory / f"{self.role(side)}.sock"), "idle_sleep_us": 50, "max_sas": 1024, **(settings or {})},
             "ports": [{"name": "lan", "device": "net_af_packet0", "role": "protected", "addresses": [f"{ROUTER[side][0]}/24", f"{ROUTER[side][1]}/64"]},
-                      {"name": "wan", "device": "net_af_packet1", "role": "unprotected", "addresses": addresses}],
+                      {"name": "wan", "device": wan, "role": "unprotected", "addresses": addresses}],
             "routes": [{"prefix": NET["ba"[side == "b"]][f], "via": router, "port": "wan"} for f, router in enumerate(routers)] +
                       [{"prefix": "198.51.100.0/24", "via": routers[0], "port": "wan"}] * bool(outside),
             "connections": [self.ours(c) for c in mine],
@@ -174,6 +181,14 @@ class Sites:
         self.running[side] = peer
         peer.start()
         return peer
+
+    def driver(self):
+        """The model port's, where EAL loads it from: not below a folder that everybody may write to."""
+        built = self.program.parents[1] / "drivers" / "net" / "inline_ipsec" / "librte_net_inline_ipsec.so"
+        if not built.exists():
+            raise CaseSkipped("the model port's driver is not built: run tools/driver-headers, then configure again")
+        place = self.lab.directory / built.name
+        return place if place.exists() else shutil.copy2(built, place)
 
     def role(self, side):
         return self.ns[side].name.rpartition(f"{self.lab.name}-")[2]
@@ -227,11 +242,12 @@ class Flow:
 class Ours:
     """ipsec-gw as one side, with the same verbs as strongswan.Peer."""
 
-    def __init__(self, sites, side, config, *, words=()):
+    def __init__(self, sites, side, config, *, words=(), model_port=None):
         self.sites = sites
         cpu = sites.cpus[0 if side == "a" else -1]
         role = sites.role(side)
-        self.gateway = lab.Gateway(sites.lab, role, sites.program, sites.gwctl, config, ("lan", "wan"), cpus=[cpu])
+        self.gateway = lab.Gateway(sites.lab, role, sites.program, sites.gwctl, config, ("lan", "wan"), cpus=[cpu],
+                                   inline_ipsec=None if model_port is None else sites.driver(), inline_arguments=model_port or "")
         command = self.gateway.command()
         self.gateway.command = lambda: [*command, "--log-level", "debug", *words]
         self.log = self.gateway.log
@@ -251,6 +267,10 @@ class Ours:
 
     def sas(self):
         return [(row["connection"], row["state"], [(c["name"], c["state"]) for c in row["children"]]) for row in self.rows()]
+
+    def offloads(self):
+        """Who does the work of the SAs that work."""
+        return {row["offload"] for row in json.loads(self.gateway.ask("-j", "sa", "show").stdout) if row["state"] == "up"}
 
     def rows(self):
         return json.loads(self.gateway.ask("-j", "ike", "show").stdout)

@@ -72,6 +72,18 @@ def case_lifetimes_rekey_by_themselves(both):
     check(max(c["id"] for c in a.rows()[0]["children"]) > first, "it was not rekeyed")
 
 
+def case_port_reset_under_traffic(both):
+    """A port that does the children whole forgets them: IKE makes new ones, auto puts them into software, and traffic goes on."""
+    a, b = up(both, [connection(child={"hw_offload": "auto"})], model_port="reset_after=400")
+    check(a.offloads() == {"full-protocol"}, f"{a.offloads()}")
+    flow = both.flow("a", rate=200, seconds=4)
+    lost, sent = flow.lost()
+    check(0 < lost < sent / 2, f"{lost} of {sent} packets lost, dropped {a.drops()} {b.drops()}")
+    wait_for(lambda: is_up(a) and is_up(b), lambda: f"{a.sas()} {b.sas()}", 20)
+    check(a.offloads() == {"software"}, f"{a.offloads()}")
+    check(both.ping("a") == 3 and both.ping("b") == 3, "pings are lost")
+
+
 def case_several_children(both):
     """Two children of one connection: the second uses the IKE SA of the first."""
     children = [{"name": name, "local_ts": [NET["a"][f]], "remote_ts": [NET["b"][f]], "esp_proposals": ["aes128gcm16"]} for f, name in enumerate(("four", "six"))]
