@@ -55,6 +55,7 @@ constexpr Column<SaStatus> kSaColumns[] = {
     {"offload", "OFFLOAD", kText, kBoth, [](const SaStatus& r) { return text(r.offload); }, "offload_reason"},
     {"offload_reason", "OFFLOAD-REASON", kText, kNowhere, [](const SaStatus& r) { return text(r.offload_reason); }},
     {"steering", "STEERING", kText, kDetail, [](const SaStatus& r) { return text(r.steering); }},
+    {"path_mtu", "PATH-MTU", kCount, kDetail, [](const SaStatus& r) { return optional(r.path_mtu); }},
     {"engine", "ENGINE", kText, kDetail, [](const SaStatus& r) { return text(r.engine); }, "engine_reason"},
     {"engine_reason", "ENGINE-REASON", kText, kNowhere, [](const SaStatus& r) { return text(r.engine_reason); }},
     {"worker", "WORKER", kCount, kBoth, [](const SaStatus& r) { return optional(r.worker); }},

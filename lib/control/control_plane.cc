@@ -48,7 +48,8 @@ ControlPlane::State::State(Parts given)
       transmitter(*parts.data, parts.workers, drops),
       neighbours(*parts.data, transmitter, drops),
       datagrams(*parts.data, transmitter, neighbours, drops),
-      keepalives(datagrams)
+      keepalives(datagrams),
+      path_mtus(sas)
 {
 }
 
@@ -102,6 +103,7 @@ base::Result<void> ControlPlane::install_sa(model::SaParams params)
     if (params.engine == model::EngineChoice::kAuto)
         params.engine = s.default_engine;
     SaRecord* record = GW_TRY(s.installer.install(std::move(params), s.parts.now_ns()));
+    s.path_mtus.start(*record, s.parts.now_ns());
     s.tunnels.add(*record);
     s.lifetimes.track(*record);
     s.keepalives.track(*record);
@@ -211,6 +213,8 @@ void ControlPlane::State::handle_punt(rte_mbuf* m, uint64_t now_ns)
             return handle_acquire(m);
         case worker::Punt::kMoved:
             return handle_moved(m);
+        case worker::Punt::kTooBig:
+            return handle_too_big(m, now_ns);
         case worker::Punt::kNone:
             break;
     }
@@ -222,12 +226,13 @@ uint64_t ControlPlane::tick(uint64_t now_ns)
     State& s = *state_;
     s.neighbours.tick(now_ns);
     s.keepalives.tick(now_ns);
+    s.path_mtus.tick(now_ns);
     s.neighbours.publish();
     s.expire_sas(now_ns);
     s.parts.reclaimer->poll();
     const uint64_t counting = s.tunnels.step(s.sas, now_ns) ? now_ns : kNever;
     const uint64_t reclaim = s.parts.reclaimer->pending() != 0 ? now_ns + kReclaimNs : kNever;
-    return std::min({s.neighbours.next_ns(), s.keepalives.next_ns(), s.lifetimes.next_ns(), reclaim, counting});
+    return std::min({s.neighbours.next_ns(), s.keepalives.next_ns(), s.path_mtus.next_ns(), s.lifetimes.next_ns(), reclaim, counting});
 }
 
 }  // namespace ipsecgw::control

@@ -51,6 +51,7 @@ struct SaStatus {
     std::string offload = "software";  // or "look-aside", "inline-crypto", "full-protocol"
     std::string offload_reason;
     std::string steering;  // inbound: how packets find the owner
+    std::optional<uint16_t> path_mtu;  // outbound: what a router has said the path takes; none: nothing
     std::string engine;    // "aesni_gcm", or the look-aside device
     std::string engine_reason;
     std::optional<uint16_t> worker;  // inbound: owner

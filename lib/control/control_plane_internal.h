@@ -8,6 +8,7 @@
 #include "control/lifetimes_internal.h"
 #include "control/neighbours_internal.h"
 #include "control/owners_internal.h"
+#include "control/path_mtus_internal.h"
 #include "control/policies_internal.h"
 #include "control/routes_internal.h"
 #include "control/sa_table_internal.h"
@@ -31,6 +32,7 @@ struct ControlPlane::State {
     void handle_ike(rte_mbuf* m);
     void handle_acquire(rte_mbuf* m);
     void handle_moved(rte_mbuf* m);
+    void handle_too_big(rte_mbuf* m, uint64_t now_ns);
     void report(const SaExpiry& expiry);
 
     Parts parts;
@@ -51,6 +53,7 @@ struct ControlPlane::State {
     Datagrams datagrams;
     Lifetimes lifetimes;
     Keepalives keepalives;
+    PathMtus path_mtus;
 };
 
 }  // namespace ipsecgw::control

@@ -258,6 +258,7 @@ base::Result<void> Installer::continue_in_software(SaRecord& record, const std::
         const uint64_t next = old.next_sequence.exchange(old.last_sequence + 1, std::memory_order_acq_rel);
         record.standby->next_sequence.store(next, std::memory_order_relaxed);
         record.standby->iv_base = old.iv_base;
+        record.standby->path_mtu.store(old.path_mtu.load(std::memory_order_relaxed), std::memory_order_relaxed);
         record.carried = record.counts();
         record.engine = record.standby->ciphers[0]->engine;
         auto adopted = parts_.sad.adopt(std::move(record.standby));

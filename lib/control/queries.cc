@@ -63,6 +63,9 @@ SaStatus status_of(const SaRecord& sa, uint64_t now_ns)
     row.offload_reason = sa.offload_reason;
     if (sa.is_inbound())
         row.steering = sa.steering;
+    if (sa.outbound != nullptr)
+        if (const uint16_t mtu = sa.outbound->path_mtu.load(std::memory_order_relaxed); mtu != sa::kAnyMtu)
+            row.path_mtu = mtu;
     row.engine = sa.engine;
     row.engine_reason = sa.engine_reason;
     if (sa.is_inbound()) {

@@ -49,6 +49,7 @@ base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> cipher
     sa->ciphers = contexts;
     sa->next_sequence.store(1, std::memory_order_relaxed);
     sa->last_sequence = std::numeric_limits<uint32_t>::max();
+    sa->path_mtu.store(kAnyMtu, std::memory_order_relaxed);
     return OutboundSaPtr(sa);
 }
 

@@ -20,11 +20,12 @@
 namespace ipsecgw::sa {
 
 inline constexpr size_t kMaxOuterBytes = 48;  // IPv6 and UDP
+inline constexpr uint16_t kAnyMtu = UINT16_MAX;
 
 /// Any worker seals with it at any time: line 0 and 1 are read-only, line 2 is the one shared counter, the rest is per worker.
 /// Sequence numbers never reset: an SA object cannot be re-keyed or rewound, so two seals never share an IV.
 ///
-/// Memory order: lines 0 and 1 are written before the release store of PolicyEntry::outbound (or of the Sad's slot) and
+/// Memory order: lines 0 and 1 but for `path_mtu`, which comes alone and is relaxed, are written before the release store of PolicyEntry::outbound (or of the Sad's slot) and
 /// read behind its acquire load. `next_sequence` is relaxed everywhere: what must hold is that no number is given twice,
 /// and all its changes are read-modify-writes, which have one order by themselves, or stores of last_sequence + 1, the end.
 /// So a twin that goes on behind it starts at what an exchange took out. `expired` is relaxed too: it comes alone, and a
@@ -51,6 +52,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) OutboundSa {
     uint64_t last_sequence;                 // last usable number: 2^32 - 1, near 2^64 (ESN), or the hard packet limit
     uint32_t generation;                    // of the slot; with it, the SA's tag
     uint16_t session_port;                  // inline kinds: the DPDK port that seals; packets leave by no other
+    std::atomic<uint16_t> path_mtu;         // control: what routers say the way to the peer takes, or kAnyMtu
 
     // Line 1. The outer header, complete but for lengths, identification, checksum and copied bits.
     alignas(RTE_CACHE_LINE_SIZE) uint8_t outer[kMaxOuterBytes];
@@ -71,7 +73,7 @@ struct alignas(RTE_CACHE_LINE_SIZE) OutboundSa {
     /// No packet of it is in a look-aside device. Threads: the one writer, when no worker can find the SA any more.
     [[nodiscard]] bool is_idle() const noexcept;
 };
-static_assert(offsetof(OutboundSa, outer) == RTE_CACHE_LINE_SIZE);
+static_assert(offsetof(OutboundSa, path_mtu) + sizeof(uint16_t) <= 64 && offsetof(OutboundSa, outer) == RTE_CACHE_LINE_SIZE);
 static_assert(offsetof(OutboundSa, next_sequence) == 2 * RTE_CACHE_LINE_SIZE);
 
 /// Wipes and frees the SA, its cipher contexts (each once) and its counters.
@@ -82,7 +84,7 @@ using OutboundSaPtr = std::unique_ptr<OutboundSa, OutboundSaDeleter>;
 
 /// An SA for `workers` workers with zeroed counters on NUMA node `socket` (-1: any), in one allocation. `ciphers` has one context per
 /// worker, or one shareable context for all, or none where the port ciphers; ownership moves in when it succeeds. The caller fills the rest of line 0 and line 1;
-/// `next_sequence` starts at 1 (RFC 4303 section 3.3.3), `last_sequence` at 2^32 - 1.
+/// `next_sequence` starts at 1 (RFC 4303 section 3.3.3), `last_sequence` at 2^32 - 1, `path_mtu` at kAnyMtu.
 /// kResourceExhausted; kInvalidArgument when the number of contexts fits neither rule.
 base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> ciphers, uint16_t workers, int socket);
 

@@ -106,6 +106,8 @@ constexpr Row kRows[] = {
     {Drop::kIkeDone, "ike-done", "IKE message or its trigger, consumed by the control thread: no loss, nothing to do.", true},
     {Drop::kUdpChecksum, "udp-checksum",
      "UDP checksum of a message to the gateway is wrong: look for corruption on the link, or a faulty offload of the sender."},
+    {Drop::kIcmpError, "icmp-error",
+     "ICMP that says our ESP is too big for a link, but names no SA, no packet sent lately or a size that is none: look for a forger, or for a router that quotes too little."},
 };
 static_assert(std::size(kRows) == kDropCount, "each reason has its row");
 

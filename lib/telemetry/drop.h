@@ -61,6 +61,7 @@ enum class Drop : uint8_t {
     kIkeFull,            // more IKE messages than the control thread can take
     kIkeDone,            // consumed by IKE, not a loss
     kUdpChecksum,        // of a message to the gateway itself
+    kIcmpError,          // says that our ESP is too big, and cannot be believed
     kCount,
 };
 

@@ -4,6 +4,7 @@
 // time: a stage that takes an mbuf forwards it, queues it, hands it over, punts it or drops it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -261,6 +262,12 @@ inline constexpr uint32_t kMostSealedBytes = sa::kMaxOuterBytes + 8 + 16 + 15 + 
 void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept;
 /// Seals and sends what is queued.
 void seal_queued(Context& context) noexcept;
+/// What an SA's packets may be on the wire, as long as their route has not been asked.
+inline uint32_t mtu_before_route(const Context& context, const sa::OutboundSa& sa) noexcept
+{
+    return std::min(context.smallest_mtu, sa.path_mtu.load(std::memory_order_relaxed));
+}
+
 /// Queues a packet of which nothing is left to be asked.
 inline void enqueue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexcept
 {

@@ -77,6 +77,23 @@ bool is_echo_request(const sa::FlowKey& flow) noexcept
                                               : flow.protocol == net::kProtoIcmpv6 && type_code == 128 * 256);
 }
 
+/// ICMP "fragmentation needed" or "packet too big".
+bool says_too_big(const sa::FlowKey& flow) noexcept
+{
+    const uint16_t type_code = flow.destination_port;
+    return flow.ports_known &&
+           (flow.family == net::Family::kIpv4 ? flow.protocol == net::kProtoIcmp && type_code == 3 * 256 + 4
+                                              : flow.protocol == net::kProtoIcmpv6 && type_code >> 8 == 2);
+}
+
+/// Control finds out whether it is about an SA of ours. Anybody can send any number of these.
+void punt_too_big(Context& context, rte_mbuf* m) noexcept
+{
+    info(m).punt = Punt::kTooBig;
+    if (context.data.punt == nullptr || !context.data.punt->put_if_half_empty(m))
+        context.drops.drop(m, Drop::kPuntFull);
+}
+
 void answer_echo(Context& context, rte_mbuf* m, Origin origin) noexcept
 {
     if (!is_echo_request(info(m).flow)) {
@@ -116,7 +133,11 @@ void deliver_clear(Context& context, const PortView& port, rte_mbuf* m) noexcept
         context.drops.drop(m, Drop::kRunt);  // too short to hold an SPI
         return;
     }
-    if (may_arrive_in_clear(context, port, m))
+    if (!may_arrive_in_clear(context, port, m))
+        return;
+    if (says_too_big(packet.flow) && port.role != model::PortRole::kProtected)
+        punt_too_big(context, m);
+    else
         answer_echo(context, m, Origin::kReplyToClear);
 }
 

@@ -14,10 +14,11 @@ namespace {
 
 constexpr uint32_t kIpv6MinimumMtu = 1280;  // RFC 8200 section 5
 
-/// The upper bound of what an SA's packets may be on their way; without a route there is none yet.
-uint32_t path_mtu(const Route& route) noexcept
+/// The upper bound of what an SA's packets may be on their way: what the port takes, and what routers behind it do.
+uint32_t path_mtu(const Route& route, const sa::OutboundSa& sa) noexcept
 {
-    return route.port == nullptr ? UINT32_MAX : route.port->mtu;
+    const uint32_t told = sa.path_mtu.load(std::memory_order_relaxed);
+    return route.port == nullptr ? told : std::min<uint32_t>(told, route.port->mtu);
 }
 
 /// What the packet will be on the wire. esp::sealed_bytes knows transport mode for the plain header alone; its result
@@ -116,10 +117,11 @@ void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexce
         m->l3_len = info(m).transport_offset & 0x1ff;
     }
     // What fits every port needs no route to be told so, and what fits by far needs no exact length.
-    if (sa.tfc_pad_to != 0 || m->pkt_len + kMostSealedBytes > context.smallest_mtu) {
+    const uint32_t least = mtu_before_route(context, sa);
+    if (sa.tfc_pad_to != 0 || m->pkt_len + kMostSealedBytes > least) {
         const uint32_t bytes = bytes_sealed(sa, m);
-        if (bytes > context.smallest_mtu) [[unlikely]] {
-            const uint32_t mtu = path_mtu(route_to(context, sa.remote));
+        if (bytes > least) [[unlikely]] {
+            const uint32_t mtu = path_mtu(route_to(context, sa.remote), sa);
             if (bytes > mtu) {
                 shrink_or_reject(context, m, sa, mtu);
                 return;

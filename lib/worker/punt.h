@@ -21,6 +21,7 @@ enum class Punt : uint8_t {
     kResolve,         // IP packet whose next hop (PacketInfo::next_hop, out_port) has no MAC yet
     kIke,             // UDP 500, or 4500 behind the non-ESP marker: IP packet
     kAcquire,         // IP packet that a policy protects and that no SA can take yet (RFC 7296's trigger)
+    kTooBig,  // ICMP in clear that says that our ESP was too big: IP packet (RFC 4301 section 8.2)
     kMoved,  // no packet: an authentic one of the SA PacketInfo::spi came from the source of PacketInfo::flow, which is
              // not the SA's (RFC 7296 section 2.23)
 };

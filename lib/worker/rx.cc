@@ -185,8 +185,8 @@ bool seal_known(Context& context, Burst& burst, size_t i, HitCounter& hits) noex
     const PlainIpv4& plain = burst.plain[i];
     if (sa == nullptr || plain.hops <= 1 || sa->is(sa::kSaTransport) || sa->tfc_pad_to != 0) [[unlikely]]
         return false;
-    if (plain.bytes + kMostSealedBytes > context.smallest_mtu &&
-        esp::sealed_bytes(*sa, plain.bytes) > context.smallest_mtu) [[unlikely]]
+    const uint32_t mtu = mtu_before_route(context, *sa);
+    if (plain.bytes + kMostSealedBytes > mtu && esp::sealed_bytes(*sa, plain.bytes) > mtu) [[unlikely]]
         return false;
     hits.add(*policy);
     rte_mbuf* m = burst.frames[i];

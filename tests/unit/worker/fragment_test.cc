@@ -128,5 +128,37 @@ TEST(Fragment, WithoutMbufsNothingIsLeft)
         rte_pktmbuf_free(m);
 }
 
+TEST(PathMtu, IsWhatARouterBehindThePortSays)
+{
+    const auto one = make_site({.number = 1});
+    const Ends ends = install(*one, 1, {});
+    Ip ip = between_hosts(1);
+    for (int round = 0; round < 2; round++) {
+        one->receive_ip(kLan, udp_packet(ip, 1, 2, text(1372)));
+        EXPECT_EQ(one->sent_ip(kWan).size(), 1u) << one->drop_report();
+    }
+    ends.outbound->path_mtu.store(1300);
+    // Of a flow that has passed before: whole no more.
+    one->receive_ip(kLan, udp_packet(ip, 1, 2, text(1372)));
+    EXPECT_EQ(one->sent_ip(kWan).size(), 0u);
+    const auto told = one->sent_ip(kLan);
+    ASSERT_EQ(told.size(), 1u);
+    const uint16_t inner = static_cast<uint16_t>(told[0][26] << 8 | told[0][27]);
+    EXPECT_EQ(one->drops(Drop::kTooBig), 1u);
+    // What it told fits, to the byte.
+    one->receive_ip(kLan, udp_packet(ip, 1, 2, text(inner - 28u)));
+    const auto fits = one->sent_ip(kWan);
+    ASSERT_EQ(fits.size(), 1u) << one->drop_report();
+    EXPECT_LE(fits[0].size(), 1300u);
+    one->receive_ip(kLan, udp_packet(ip, 1, 2, text(inner - 27u)));
+    EXPECT_EQ(one->sent_ip(kWan).size(), 0u);
+    ip.dont_fragment = false;
+    one->receive_ip(kLan, udp_packet(ip, 1, 2, text(1372)));
+    const auto pieces = one->sent_ip(kWan);
+    EXPECT_EQ(pieces.size(), 2u) << one->drop_report();
+    for (const auto& piece : pieces)
+        EXPECT_LE(piece.size(), 1300u);
+}
+
 }  // namespace
 }  // namespace ipsecgw::worker
