@@ -8,7 +8,6 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
-#include <rte_pdump.h>
 
 #include "base/text.h"
 #include "dpdk/eal_internal.h"
@@ -119,18 +118,13 @@ base::Result<Eal> Eal::init(std::span<char*> args)
     const int consumed = rte_eal_init(static_cast<int>(args.size()), args.data());
     if (consumed < 0)
         return explain({rte_errno, tap.text(), without_huge_pages, geteuid() == 0});
-    // So that dpdk-dumpcap may attach. A second process shares memory by huge pages alone; without them, or in memory, nobody can ask.
-    if (!without_huge_pages && rte_eal_has_hugepages() != 0)
-        static_cast<void>(rte_pdump_init());
     return Eal(consumed);
 }
 
 Eal::~Eal()
 {
-    if (words_consumed_ < 0)
-        return;
-    static_cast<void>(rte_pdump_uninit());
-    rte_eal_cleanup();
+    if (words_consumed_ >= 0)
+        rte_eal_cleanup();
 }
 
 }  // namespace ipsecgw::dpdk

@@ -315,7 +315,8 @@ void pass_esp(Context& context, Burst& burst) noexcept
 void tell_known(Context& context, const Burst& burst) noexcept
 {
     for (size_t i = 0; i < burst.frames.size(); i++)
-        if (burst.ways[i] == Way::kSeal)
+        if (burst.ways[i] == Way::kSeal && burst.policies[i] != nullptr &&
+            burst.policies[i]->outbound.load(std::memory_order_relaxed) != nullptr)
             context.tap->matched(context.index, trace::Point::kPolicyOut, burst.frames.subspan(i, 1), &burst.policies[i], true);
 }
 

@@ -31,7 +31,7 @@ constexpr size_t kMaxPorts = 4, kMaxWorkers = 6, kMaxDrops = 4;
 uint64_t number(const Json& row, const char* name)
 {
     const auto found = row.find(name);
-    return found != row.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+    return found != row.end() && found->is_number_integer() ? found->get<uint64_t>() : 0;
 }
 
 std::string word(const Json& row, const char* name)
@@ -183,7 +183,7 @@ void draw_tunnels(Page& page, const Sample& before, const Sample& now, const Rat
                                word(row, "sas").c_str(), human_rate(rates.of(old, row, "packets")).c_str(),
                                human_rate(8 * rates.of(old, row, "bytes")).c_str(), human_bytes(number(row, "bytes")).c_str(),
                                word(row, "drops_total").c_str(),
-                               age != row.end() && age->is_number_unsigned() ? human_seconds(age->get<uint64_t>()).c_str() : "-"));
+                               age != row.end() && age->is_number_integer() ? human_seconds(age->get<uint64_t>()).c_str() : "-"));
     }
 }
 

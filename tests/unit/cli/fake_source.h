@@ -134,6 +134,9 @@ class FakeIke final : public IkeSource {
     }
 };
 
+/// The packet that FakeSource can explain.
+inline constexpr const char* kExplained = "src 10.1.0.2 dst 10.2.0.9 proto tcp sport 40000 dport 443 length 1400";
+
 class FakeSource final : public Source {
  public:
     std::vector<control::SaStatus> sas = {inbound_sa(), outbound_sa()};
@@ -193,7 +196,7 @@ class FakeSource final : public Source {
     }
     [[nodiscard]] base::Result<control::ExplainStatus> explain(std::string_view direction, std::string_view packet) const override
     {
-        if (direction != "out" || packet != "src 10.1.0.2 dst 10.2.0.9 proto tcp sport 40000 dport 443 length 1400")
+        if (direction != "out" || packet != kExplained)
             return base::Error{base::ErrorCode::kInvalidArgument, "\"" + std::string(direction) + "\" is no direction: out, in or in-clear", ""};
         control::ExplainStatus status;
         status.verdict = "sealed";

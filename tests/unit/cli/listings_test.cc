@@ -40,8 +40,13 @@ TEST(Listings, EachCommandHasAVerbAndRowsWithAllItsFields)
 {
     const FakeSource source;
     for (const auto& command : commands()) {
+        // Made of other commands' answers, or of packets.
+        if (command.shape == Command::Shape::kScreen || command.shape == Command::Shape::kStream)
+            continue;
         const bool wants_name = command.arguments.size() == 1 && command.arguments[0].name == "name";
-        auto reply = answer(source, command.name, wants_name ? Json{{"name", "east"}} : Json());
+        auto reply = answer(source, command.name, wants_name                   ? Json{{"name", "east"}}
+                                                  : command.name == "explain" ? Json{{"direction", "out"}, {"packet", kExplained}}
+                                                                              : Json());
         ASSERT_TRUE(reply) << command.name;
         std::vector<Json> rows;
         reply->next(rows);
