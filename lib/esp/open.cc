@@ -234,7 +234,7 @@ bool combine_tos(uint8_t* inner, uint8_t inner_tos, uint8_t outer_tos, TosRules 
 /// Tunnel mode: the inner packet becomes the packet (RFC 4301 section 5.2 step 4, 5.1.2 for the header fields). An IP
 /// header is read even where `room` is too small for one: trailer and ICV are behind it, and `room` refuses.
 template <class S>
-Unwrapped unwrap_tunnel(rte_mbuf* m, uint8_t* inner, uint32_t room, uint8_t next_header, TosRules rules) noexcept
+[[gnu::always_inline]] inline Unwrapped unwrap_tunnel(rte_mbuf* m, uint8_t* inner, uint32_t room, uint8_t next_header, TosRules rules) noexcept
 {
     InnerPacket packet;
     if (next_header == net::kProtoIpv4) [[likely]]

@@ -199,9 +199,16 @@ void drain_look_aside(Context& context) noexcept;
 // inline.cc
 // -----------------------------------------------------------------------------------------------------------------------------
 
+/// The SA that the SAD had for a tag, in this turn.
+struct TagMemo {
+    uint64_t tag = 0;
+    sa::InboundSa* sa = nullptr;
+};
+
 /// A frame that the port marks as opened by it (RTE_MBUF_F_RX_SEC_OFFLOAD). True: it was of a full-protocol SA and is dealt with, or waits in
 /// `accepted` with PacketInfo::inbound set. False: it goes the way of all frames; if the port deciphered it, text_of() tells.
-bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m, Batch& accepted) noexcept;
+/// `known` is kept from frame to frame of a burst.
+bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m, TagMemo& known, Batch& accepted) noexcept;
 /// The same for one that was handed over; PacketInfo::tag is set.
 void take_opened_handed_over(Context& context, rte_mbuf* m, Batch& accepted) noexcept;
 /// Counts what waits, run by run of one SA, and passes it on.
@@ -327,7 +334,8 @@ void send(Context& context, rte_mbuf* m, const Route& route) noexcept;
 /// Whether an IP packet is no longer than the link takes, and has room in front.
 inline bool has_room_for_header(const Context& context, const rte_mbuf* m, uint16_t port_index) noexcept
 {
-    return m->pkt_len <= context.port(port_index).mtu && m->data_off >= sizeof(net::EthernetHeader);
+    const bool fits = m->pkt_len <= context.smallest_mtu || m->pkt_len <= context.port(port_index).mtu;
+    return fits && m->data_off >= sizeof(net::EthernetHeader);
 }
 /// Puts an Ethernet header before a packet that has room for it, and queues it.
 inline void send_with_header(Context& context, rte_mbuf* m, const net::EthernetHeader& header,

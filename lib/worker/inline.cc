@@ -40,13 +40,16 @@ void accept_run(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> run) n
 
 }  // namespace
 
-bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m, Batch& accepted) noexcept
+bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m, TagMemo& known, Batch& accepted) noexcept
 {
     if (!marked(m))
         return false;
+    const uint64_t tag = *rte_security_dynfield(m);
+    if (known.sa == nullptr || known.tag != tag)
+        known = {tag, context.data.sad->inbound_by_tag(sa::SaTag::from(tag))};
+    sa::InboundSa* sa = known.sa;
     PacketInfo& packet = info(m);
-    packet.tag = *rte_security_dynfield(m);
-    sa::InboundSa* sa = context.data.sad->inbound_by_tag(sa::SaTag::from(packet.tag));
+    packet.in_port = port.index;
     if (sa == nullptr || port.role == model::PortRole::kProtected) {
         context.drops.drop(m, Drop::kStaleTag);
         return true;
@@ -57,9 +60,10 @@ bool take_opened_by_port(Context& context, const PortView& port, rte_mbuf* m, Ba
         context.drops.drop(m, Drop::kRunt);
         return true;
     }
-    packet.spi = 0;
-    packet.fragment = Fragment::kWhole;
     if (sa->owner != context.index) {
+        packet.spi = 0;
+        packet.tag = tag;
+        packet.fragment = Fragment::kWhole;
         hand_over(context, m, sa->owner);
         return true;
     }

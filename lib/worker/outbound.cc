@@ -88,12 +88,23 @@ void seal_in_groups(Context& context, Outgoing& work) noexcept
     }
 }
 
+uint16_t ether_type_be(bool ipv6) noexcept
+{
+    return base::swap_be16(ipv6 ? net::kEtherTypeIpv6 : net::kEtherTypeIpv4);
+}
+
 /// Sends packets with the SA's outer header to one neighbour.
 void send_outer(Context& context, const sa::OutboundSa& sa, const Route& route, std::span<rte_mbuf*> packets) noexcept
 {
-    const uint16_t type = sa.is(sa::kSaOuterIpv6) ? net::kEtherTypeIpv6 : net::kEtherTypeIpv4;
-    const net::EthernetHeader header = {route.mac->bytes, route.port->mac.bytes, base::swap_be16(type)};
+    // What the port has yet to seal is of either family.
+    const bool is_inner = sa.kind == sa::OffloadKind::kFullProtocol;
+    bool ipv6 = sa.is(sa::kSaOuterIpv6);
+    net::EthernetHeader header = {route.mac->bytes, route.port->mac.bytes, ether_type_be(ipv6)};
     for (rte_mbuf* m : packets) {
+        if (is_inner && (*rte_pktmbuf_mtod(m, const uint8_t*) >> 4 == 6) != ipv6) [[unlikely]] {
+            ipv6 = !ipv6;
+            header.type_be = ether_type_be(ipv6);
+        }
         if (has_room_for_header(context, m, route.port->index)) [[likely]] {
             send_with_header(context, m, header, route.port->index);
             continue;
@@ -141,8 +152,7 @@ void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*
             info(m).tag = sa.tag().value();
     const bool transport = sa.is(sa::kSaTransport);
     const Route route = route_to(context, sa.remote);
-    // Two families may be in what the port has yet to seal.
-    if (!transport && sa.kind != sa::OffloadKind::kFullProtocol && route.port != nullptr && route.mac != nullptr) [[likely]] {
+    if (!transport && route.port != nullptr && route.mac != nullptr) [[likely]] {
         send_outer(context, sa, route, packets);
         return;
     }

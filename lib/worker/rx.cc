@@ -112,7 +112,8 @@ void look_at_all(Context& context, Burst& burst) noexcept
     const std::span<rte_mbuf*> frames = burst.frames;
     const PortView& port = *burst.port.view;
     uint64_t bytes = 0;
-    uint64_t spi = 0;  // of the frame before; none has 2^32
+    uint64_t spi = 0;  // of the frame before
+    TagMemo tag;
     for (size_t i = 0; i < frames.size() && i < kPrefetchAhead; i++)
         rte_prefetch0(rte_pktmbuf_mtod(frames[i], const void*));
     for (size_t i = 0; i < frames.size(); i++) {
@@ -121,8 +122,7 @@ void look_at_all(Context& context, Burst& burst) noexcept
         rte_mbuf* m = frames[i];
         bytes += m->pkt_len;
         if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD) != 0) [[unlikely]] {
-            info(m).in_port = port.index;
-            if (take_opened_by_port(context, port, m, burst.opened)) {
+            if (take_opened_by_port(context, port, m, tag, burst.opened)) {
                 burst.ways[i] = Way::kDone;
                 continue;
             }
