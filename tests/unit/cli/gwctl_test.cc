@@ -73,6 +73,7 @@ algorithm                aes256gcm16
 esn                      yes
 offload                  software: port 0 has no security context
 steering                 RSS by SPI to queue 2
+path-mtu                 -
 engine                   aesni_gcm: auto: fastest for aes256gcm16 on this machine
 worker                   2
 packets                  1882211

@@ -26,7 +26,7 @@ TEST(Listings, SaAsJson)
               R"({"spi":"0xc1f00a21","name":"east-in","direction":"in","state":"up","local":"192.0.2.1",)"
               R"("peer":"198.51.100.7","mode":"tunnel","udp_encapsulation":false,"algorithm":"aes256gcm16","esn":true,)"
               R"("offload":"software","offload_reason":"port 0 has no security context",)"
-              R"("steering":"RSS by SPI to queue 2","engine":"aesni_gcm",)"
+              R"("steering":"RSS by SPI to queue 2","path_mtu":null,"engine":"aesni_gcm",)"
               R"("engine_reason":"auto: fastest for aes256gcm16 on this machine","worker":2,"packets":1882211,)"
               R"("bytes":2710000000,"drops_total":12,"drops":{"replay":11,"auth":1},"sequence":1882300,)"
               R"("replay_window":64,"age_seconds":1140,"idle_seconds":0,"expires_seconds":2460})");
