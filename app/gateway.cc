@@ -67,19 +67,23 @@ base::Result<void> check_devices(const model::Gateway& config)
 }
 
 /// Which engine ciphers how many SAs, and why: a line for each distinct choice.
-void log_engine_choices(const control::ControlPlane& control)
+void log_choices(const control::ControlPlane& control)
 {
+    using Choices = std::map<std::pair<std::string, std::string>, size_t>;  // what, why
     constexpr size_t kPage = 1024;
-    std::map<std::pair<std::string, std::string>, size_t> choices;
+    Choices engines, offloads;
     std::string after;
     for (auto page = control.list_sas(after, kPage); !page.empty(); page = control.list_sas(after, kPage)) {
-        for (const auto& sa : page)
-            choices[{sa.algorithm + " by " + sa.engine, sa.engine_reason}]++;
+        for (const auto& sa : page) {
+            engines[{sa.algorithm + " by " + sa.engine, sa.engine_reason}]++;
+            offloads[{std::string(sa.offload), sa.offload_reason}]++;
+        }
         after = page.back().name;
     }
-    for (const auto& [choice, count] : choices)
-        base::log(LogLevel::kInfo, "%zu SA%s %s (%s)", count, plural(count), choice.first.c_str(),
-                  choice.second.c_str());
+    for (const Choices* choices : {&engines, &offloads})
+        for (const auto& [choice, count] : *choices)
+            base::log(LogLevel::kInfo, "%zu SA%s %s%s", count, plural(count), choice.first.c_str(),
+                      choice.second.empty() ? "" : (" (" + choice.second + ")").c_str());
 }
 
 }  // namespace
@@ -268,7 +272,7 @@ base::Result<void> Gateway::make_control(const model::Gateway& config)
               config.sas.size(), plural(config.sas.size()), config.policies.size(),
               config.policies.size() == 1 ? "y" : "ies", routes, plural(routes), routes - config.routes.size(),
               config.neighbours.size(), plural(config.neighbours.size()));
-    log_engine_choices(*control_);
+    log_choices(*control_);
     return {};
 }
 

@@ -149,6 +149,14 @@ class Runs(Program):
         self.assertRegex(lines[-1]["time"], r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$")
         self.assertEqual((lines[-1]["level"], lines[-1]["message"]), ("info", "stopped"))
 
+    def test_start_says_who_does_the_work_of_the_sas_and_why(self):
+        path = self.config()
+        path.write_text(path.read_text(encoding="utf-8").replace('spi = 0x1001;', 'spi = 0x1001; hw_offload = "auto";'), encoding="utf-8")
+        child = self.launch(*self.eal(), "--", "--config", path)
+        lines = self.read_until(child, "ipsec-gw: ready")
+        self.assertIn("ipsec-gw: 1 SA software (as configured)", lines)
+        self.assertIn("ipsec-gw: 1 SA software (auto: port 1 has no security context)", lines)
+
     def test_sigint_stops_it_too_and_it_starts_again_at_once(self):
         for _ in range(2):
             child, _ = self.start()

@@ -29,6 +29,7 @@
 #define IIPS_BURST 64
 #define IIPS_RING_SIZE 4096
 #define IIPS_MAX_WINDOW 4096
+#define IIPS_BF2_RULES 32768	/* SAs BlueField-2 holds */
 #define IIPS_MAX_FRAGMENTS 4	/* of a datagram the port puts together, as cn10k */
 #define IIPS_DATAGRAMS 64	/* that may be incomplete at once */
 #define IIPS_REASSEMBLY_MAX_MS 60000

@@ -397,7 +397,7 @@ static int read_args(struct iips_port *port, struct rte_kvargs *args, const char
 	    word(args, ARG_PROFILE, "generic", "bf2", &bf2) != 0)
 		return -EINVAL;
 	port->max_queues = (uint16_t)queues;
-	port->max_sessions = (uint32_t)sessions;
+	port->max_sessions = (uint32_t)(bf2 ? RTE_MIN(sessions, (uint64_t)IIPS_BF2_RULES) : sessions);
 	port->fail_every = (uint32_t)fail;
 	port->drop_link_after = link;
 	port->sequence_end = last;

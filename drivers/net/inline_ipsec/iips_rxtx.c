@@ -2,6 +2,7 @@
 
 /* The data path: what happens to a frame between the wire and the application, and back. */
 
+#include <rte_ip.h>
 #include <rte_malloc.h>
 
 #include "iips.h"
@@ -73,6 +74,13 @@ static void to_queue(struct iips_port *port, uint16_t queue, struct rte_mbuf *m)
 	iips_free_received(port, m);
 }
 
+/* BlueField-2 does not work on packets with IPv4 options or IPv6 extension headers. */
+static bool is_beyond(const struct iips_port *port, const struct iips_frame *f)
+{
+	return port->profile == IIPS_PROFILE_BF2 &&
+	       f->l4 - f->l3 != (int)(f->family == 4 ? sizeof(struct rte_ipv4_hdr) : sizeof(struct rte_ipv6_hdr));
+}
+
 /* Inline work on one frame. False: the port drops it. True: the frame in *held is received; NULL: it waits for other fragments. */
 static bool ingress_one(struct iips_port *port, struct rte_mbuf **held, const struct iips_frame *f, const struct rte_flow *rule,
 			uint16_t queue, struct iips_events *events)
@@ -82,7 +90,7 @@ static bool ingress_one(struct iips_port *port, struct rte_mbuf **held, const st
 	struct iips_sa *sa;
 
 	m->ol_flags &= ~(RTE_MBUF_F_RX_SEC_OFFLOAD | RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED);
-	if (rule == NULL || !rule->security)
+	if (rule == NULL || !rule->security || is_beyond(port, f))
 		return true;
 	sa = rule->sa != NULL ? rule->sa : iips_sa_by_spi(port, f->spi);
 	if (sa == NULL || sa->xform.spi != f->spi || sa->epoch != port->epoch)
