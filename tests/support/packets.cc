@@ -80,7 +80,8 @@ Bytes ipv6_packet(const Ip& ip, uint8_t protocol, const Bytes& payload)
     }
     Bytes header(8);
     header[0] = static_cast<uint8_t>(0x60 | ip.tos >> 4);
-    header[1] = static_cast<uint8_t>(ip.tos << 4);
+    header[1] = static_cast<uint8_t>(ip.tos << 4 | ip.flow_label >> 16);
+    put16(header, 2, ip.flow_label & 0xffff);
     put16(header, 4, extensions.size() + payload.size());
     header[6] = first;
     header[7] = ip.hops;
@@ -220,6 +221,32 @@ std::string defect(const Bytes& ip)
     return checksum(pseudo(source, destination, protocol, segment)) == 0 ? "" : "upper-layer checksum";
 }
 
+IpFields read_ip(const Bytes& ip)
+{
+    IpFields out{};
+    out.version = ip[0] >> 4;
+    const bool v4 = out.version == 4;
+    const auto at = ip.begin() + (v4 ? 12 : 8);
+    const ptrdiff_t bytes = v4 ? 4 : 16;
+    out.source.assign(at, at + bytes);
+    out.destination.assign(at + bytes, at + 2 * bytes);
+    out.hop_limit = v4 ? ip[8] : ip[7];
+    out.protocol = v4 ? ip[9] : ip[6];
+    out.checksum_valid = true;
+    if (v4) {
+        out.tos = ip[1];
+        out.total_bytes = get16(ip, 2);
+        out.identification = get16(ip, 4);
+        out.dont_fragment = ip[6] == 0x40;
+        out.checksum_valid = checksum({ip.begin(), ip.begin() + (ip[0] & 15) * 4}) == 0;
+    } else {
+        out.tos = static_cast<uint8_t>(ip[0] << 4 | ip[1] >> 4);
+        out.flow_label = static_cast<uint32_t>((ip[1] & 15) << 16 | ip[2] << 8 | ip[3]);
+        out.total_bytes = static_cast<uint16_t>(40 + get16(ip, 4));
+    }
+    return out;
+}
+
 std::string source_of(const Bytes& ip)
 {
     return address_text(ip, ip[0] >> 4 == 4 ? 12 : 8);
@@ -230,11 +257,11 @@ std::string destination_of(const Bytes& ip)
 }
 uint8_t hops_of(const Bytes& ip)
 {
-    return ip[0] >> 4 == 4 ? ip[8] : ip[7];
+    return read_ip(ip).hop_limit;
 }
 uint8_t protocol_of(const Bytes& ip)
 {
-    return ip[0] >> 4 == 4 ? ip[9] : ip[6];
+    return read_ip(ip).protocol;
 }
 uint32_t header_bytes_of(const Bytes& ip)
 {

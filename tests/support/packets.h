@@ -15,6 +15,7 @@ struct Ip {
     std::string destination;
     uint8_t hops = 64;
     uint8_t tos = 0;  // traffic class
+    uint32_t flow_label = 0;
     uint16_t identification = 0;
     bool dont_fragment = true;
     uint16_t fragment_offset = 0;  // in 8 bytes; IPv6: with `more_fragments`, a fragment header when either is set
@@ -43,7 +44,18 @@ Bytes without_ethernet(const Bytes& frame);
 /// What is wrong with an IP packet's lengths and checksums (IP, UDP, TCP, ICMP); empty: nothing.
 std::string defect(const Bytes& ip);
 
-/// Header fields of an IP packet as text and numbers.
+/// The fields of an IP header, whose checksum is right where it has one.
+struct IpFields {
+    uint8_t version, tos, hop_limit, protocol;
+    uint16_t total_bytes;  // header included, also for IPv6
+    uint16_t identification;
+    bool dont_fragment, checksum_valid;
+    uint32_t flow_label;
+    Bytes source, destination;
+};
+IpFields read_ip(const Bytes& ip);
+
+/// Some of them as text and numbers.
 std::string source_of(const Bytes& ip);
 std::string destination_of(const Bytes& ip);
 uint8_t hops_of(const Bytes& ip);

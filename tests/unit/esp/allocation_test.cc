@@ -24,7 +24,7 @@ TEST_P(Allocation, NeitherSealNorOpenMakesOne)
 {
     if (!can_count_allocations())
         GTEST_SKIP() << "a sanitizer owns malloc";
-    auto params = outbound_params(GetParam(), Ip::kV6);
+    auto params = outbound_params(GetParam(), Family::kIpv6);
     params.udp = model::UdpEncapsulation{};
     params.esn = true;
     SaPair pair(params);

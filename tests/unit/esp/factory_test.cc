@@ -29,7 +29,7 @@ TEST_F(Factory, FlagsSayWhatTheParametersSay)
 {
     EXPECT_EQ(build_out(params_).sa->flags, sa::kSaCopyDscp | sa::kSaEcn);
     EXPECT_EQ(build_in(mirrored(params_)).sa->flags, sa::kSaEcn);
-    params_ = outbound_params(suite("aes128gcm16"), Ip::kV6);
+    params_ = outbound_params(suite("aes128gcm16"), Family::kIpv6);
     params_.esn = true;
     params_.udp = model::UdpEncapsulation{};
     params_.tunnel.dscp = 10;
@@ -47,14 +47,14 @@ TEST_F(Factory, OuterLengthIsThatOfTheTemplate)
 {
     struct Row {
         model::Mode mode;
-        Ip outer;
+        Family outer;
         bool udp;
         int bytes;
     };
     using enum model::Mode;
     for (const Row& row :
-         {Row{kTunnel, Ip::kV4, false, 20}, Row{kTunnel, Ip::kV4, true, 28}, Row{kTunnel, Ip::kV6, false, 40},
-          Row{kTunnel, Ip::kV6, true, 48}, Row{kTransport, Ip::kV4, false, 0}, Row{kTransport, Ip::kV6, true, 8}}) {
+         {Row{kTunnel, Family::kIpv4, false, 20}, Row{kTunnel, Family::kIpv4, true, 28}, Row{kTunnel, Family::kIpv6, false, 40},
+          Row{kTunnel, Family::kIpv6, true, 48}, Row{kTransport, Family::kIpv4, false, 0}, Row{kTransport, Family::kIpv6, true, 8}}) {
         auto params = outbound_params(suite("aes128gcm16"), row.outer);
         params.mode = row.mode;
         if (row.udp)

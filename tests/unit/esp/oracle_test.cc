@@ -22,7 +22,7 @@ constexpr uint32_t kHighHalf = 3;
 struct Case {
     model::EspSuite suite;
     model::Mode mode;
-    Ip outer, inner;
+    Family outer, inner;
     bool udp, esn;
 };
 

@@ -130,9 +130,9 @@ TEST_F(Rejection, OfNextHeadersThatAreNoIpInTunnelMode)
 
 TEST_F(Rejection, OfInnerPacketsThatAreNotWhatTheNextHeaderSays)
 {
-    EXPECT_EQ(forged_padded({.next_header = 41, .payload = make_packet({.family = Ip::kV4})}), Drop::kInnerHeader);
-    EXPECT_EQ(forged_padded({.next_header = 4, .payload = make_packet({.family = Ip::kV6})}), Drop::kInnerHeader);
-    EXPECT_EQ(forged_padded({.next_header = 41, .payload = make_packet({.family = Ip::kV6})}), Drop::kCount);
+    EXPECT_EQ(forged_padded({.next_header = 41, .payload = make_packet({.family = Family::kIpv4})}), Drop::kInnerHeader);
+    EXPECT_EQ(forged_padded({.next_header = 4, .payload = make_packet({.family = Family::kIpv6})}), Drop::kInnerHeader);
+    EXPECT_EQ(forged_padded({.next_header = 41, .payload = make_packet({.family = Family::kIpv6})}), Drop::kCount);
 }
 
 TEST_F(Rejection, OfInnerIpv4HeadersThatDoNotFit)
@@ -160,7 +160,7 @@ TEST_F(Rejection, OfInnerIpv4HeadersThatDoNotFit)
 
 TEST_F(Rejection, OfInnerIpv6HeadersThatDoNotFit)
 {
-    const auto good = make_packet({.family = Ip::kV6, .payload_bytes = 20});
+    const auto good = make_packet({.family = Family::kIpv6, .payload_bytes = 20});
     for (size_t bytes = 0; bytes < 60; ++bytes)
         EXPECT_EQ(
             forged_padded({.next_header = 41, .payload = Bytes(good.begin(), good.begin() + static_cast<long>(bytes))}),
@@ -172,11 +172,11 @@ TEST_F(Rejection, OfInnerIpv6HeadersThatDoNotFit)
 
 TEST_F(Rejection, NotOfTfcPaddingWhichIsCutOff)
 {
-    for (const Ip family : {Ip::kV4, Ip::kV6}) {
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
         const auto packet = make_packet({.family = family, .payload_bytes = 33});
         auto payload = packet;
         payload.resize(1000, 0xcc);
-        const uint8_t next_header = family == Ip::kV4 ? 4 : 41;
+        const uint8_t next_header = family == Family::kIpv4 ? 4 : 41;
         expect_same(
             open(*in_, {forge_.seal_padded({.sequence = ++sequence_, .next_header = next_header, .payload = payload})}),
             {packet});
@@ -223,12 +223,12 @@ TEST_F(Rejection, OfAnotherUdpPort)
 
 TEST_F(Rejection, OfAnotherDestinationButNotOfAnotherSource)
 {
-    for (const Ip family : {Ip::kV4, Ip::kV6}) {
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
         const auto params = outbound_params(suite("aes128gcm16"), family);
         const auto in = build_in(mirrored(params)).sa;
-        const size_t source = family == Ip::kV4 ? 12 : 8;
-        const size_t destination = family == Ip::kV4 ? 16 : 24;
-        const size_t end = family == Ip::kV4 ? 20 : 40;
+        const size_t source = family == Family::kIpv4 ? 12 : 8;
+        const size_t destination = family == Family::kIpv4 ? 16 : 24;
+        const size_t end = family == Family::kIpv4 ? 20 : 40;
         const auto packet = Forge(params).seal_padded({.payload = make_packet({})});
         for (size_t at = destination; at < end; ++at) {
             auto elsewhere = packet;
@@ -243,7 +243,7 @@ TEST_F(Rejection, OfAnotherDestinationButNotOfAnotherSource)
 
 TEST_F(Rejection, OfTheOtherOuterFamily)
 {
-    const auto v6 = outbound_params(suite("aes128gcm16"), Ip::kV6);
+    const auto v6 = outbound_params(suite("aes128gcm16"), Family::kIpv6);
     EXPECT_EQ(refusal(*in_, Forge(v6).seal_padded({.payload = make_packet({})})), Drop::kEncapMismatch);
     EXPECT_EQ(refusal(*build_in(mirrored(v6)).sa, forge_.seal_padded({.payload = make_packet({})})),
               Drop::kEncapMismatch);

@@ -83,49 +83,23 @@ uint16_t take_back(std::span<rte_mbuf*> burst, esp::DropSink& drops)
     return kept;
 }
 
-void put16(Bytes& bytes, size_t at, size_t value)
-{
-    bytes[at] = static_cast<uint8_t>(value >> 8);
-    bytes[at + 1] = static_cast<uint8_t>(value);
-}
-
 void append(Bytes& out, std::span<const uint8_t> bytes)
 {
     out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-/// Outer headers written by hand, for `behind` bytes after them.
+/// Outer headers of the SA, for `behind` bytes after them.
 Bytes outer_header(const model::SaParams& params, size_t behind)
 {
-    Bytes out;
-    const size_t udp = params.udp ? 8 : 0;
-    const uint8_t protocol = params.udp ? 17 : 50;
-    if (params.local.is_v4()) {
-        out.resize(20);
-        out[0] = 0x45;
-        put16(out, 2, 20 + udp + behind);
-        out[8] = 64;
-        out[9] = protocol;
-        std::ranges::copy(params.local.bytes(), out.begin() + 12);
-        std::ranges::copy(params.remote.bytes(), out.begin() + 16);
-        put16(out, 10, static_cast<uint16_t>(~plain_sum(out)));
-    } else {
-        out.resize(40);
-        out[0] = 0x60;
-        put16(out, 4, udp + behind);
-        out[6] = protocol;
-        out[7] = 64;
-        std::ranges::copy(params.local.bytes(), out.begin() + 8);
-        std::ranges::copy(params.remote.bytes(), out.begin() + 24);
-    }
+    const Ip ip{.source = params.local.to_string(), .destination = params.remote.to_string(), .dont_fragment = false};
+    Bytes text(behind);
     if (params.udp) {
-        const size_t at = out.size();
-        out.resize(at + 8);
-        put16(out, at, params.udp->local_port);
-        put16(out, at + 2, params.udp->remote_port);
-        put16(out, at + 4, 8 + behind);
+        const auto word = [](size_t value) { return Bytes{static_cast<uint8_t>(value >> 8), static_cast<uint8_t>(value)}; };
+        text = concat(concat(word(params.udp->local_port), word(params.udp->remote_port)),
+                      concat(concat(word(8 + behind), word(0)), text));
     }
-    return out;
+    const Bytes packet = ip_packet(ip, params.udp ? 17 : 50, text);
+    return {packet.begin(), packet.end() - static_cast<ptrdiff_t>(behind)};
 }
 
 }  // namespace
@@ -158,14 +132,14 @@ model::EspSuite suite(const char* proposal)
     return take(model::parse_esp_suite(proposal));
 }
 
-model::SaParams outbound_params(const model::EspSuite& suite, Ip outer)
+model::SaParams outbound_params(const model::EspSuite& suite, Family outer)
 {
     model::SaParams params;
     params.name = "test-out";
     params.spi = kSpi;
     params.suite = suite;
-    params.local = address(outer == Ip::kV4 ? "192.0.2.1" : "2001:db8:f::1");
-    params.remote = address(outer == Ip::kV4 ? "198.51.100.7" : "2001:db8:e::7");
+    params.local = address(outer == Family::kIpv4 ? "192.0.2.1" : "2001:db8:f::1");
+    params.remote = address(outer == Family::kIpv4 ? "198.51.100.7" : "2001:db8:e::7");
     params.keymat = base::SecretBytes(suite.layout().keymat_bytes());
     uint8_t next = 0x31;
     for (uint8_t& byte : params.keymat.mutable_view())
@@ -191,9 +165,9 @@ model::SaParams mirrored(const model::SaParams& outbound)
 
 Bytes host_packet(const model::SaParams& outbound, PacketSpec spec)
 {
-    spec.family = outbound.local.is_v4() ? Ip::kV4 : Ip::kV6;
-    spec.source.assign(outbound.local.bytes().begin(), outbound.local.bytes().end());
-    spec.destination.assign(outbound.remote.bytes().begin(), outbound.remote.bytes().end());
+    spec.family = outbound.local.is_v4() ? Family::kIpv4 : Family::kIpv6;
+    spec.source = outbound.local.to_string();
+    spec.destination = outbound.remote.to_string();
     return make_packet(spec);
 }
 

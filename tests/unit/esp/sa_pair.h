@@ -13,7 +13,7 @@
 #include "esp/open.h"
 #include "esp/seal.h"
 #include "support/kind.h"
-#include "unit/esp/packets.h"
+#include "unit/esp/mbuf_test.h"
 
 namespace ipsecgw::test {
 
@@ -24,7 +24,7 @@ esp::Engines& engines();
 /// A suite by its proposal name; throws on a mistake.
 model::EspSuite suite(const char* proposal);
 /// A valid outbound SA from our gateway to the peer's: addresses by `outer`, keying material a fixed pattern.
-model::SaParams outbound_params(const model::EspSuite& suite, Ip outer = Ip::kV4);
+model::SaParams outbound_params(const model::EspSuite& suite, Family outer = Family::kIpv4);
 /// The other gateway's view of the same SA.
 model::SaParams mirrored(const model::SaParams& outbound);
 

@@ -8,7 +8,7 @@ using telemetry::Drop;
 
 class Transport : public EspTest {
   protected:
-    model::SaParams params(Ip family, bool udp = false)
+    model::SaParams params(Family family, bool udp = false)
     {
         auto out = outbound_params(suite("aes128gcm16"), family);
         out.mode = model::Mode::kTransport;
@@ -20,7 +20,7 @@ class Transport : public EspTest {
 
 TEST_F(Transport, KeepsTheHeaderButProtocolLengthAndChecksum)
 {
-    const auto params = this->params(Ip::kV4);
+    const auto params = this->params(Family::kIpv4);
     SaPair pair(params);
     const auto plain = host_packet(params, {.protocol = 6, .tos = 0x2a, .dont_fragment = true, .hop_limit = 9});
     const auto sealed = seal(*pair.out, {plain}).at(0);
@@ -37,7 +37,7 @@ TEST_F(Transport, KeepsTheHeaderButProtocolLengthAndChecksum)
 
 TEST_F(Transport, CarriesEveryProtocolIpInIpIncluded)
 {
-    for (const Ip family : {Ip::kV4, Ip::kV6}) {
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
         const auto params = this->params(family);
         SaPair pair(params);
         for (int protocol = 0; protocol < 256; ++protocol) {
@@ -53,7 +53,7 @@ TEST_F(Transport, CarriesEveryProtocolIpInIpIncluded)
 TEST_F(Transport, KeepsIpv4Options)
 {
     for (const bool udp : {false, true}) {
-        const auto params = this->params(Ip::kV4, udp);
+        const auto params = this->params(Family::kIpv4, udp);
         SaPair pair(params);
         const Bytes options = {7, 7, 4, 0, 0, 0, 0, 0};  // Record Route and padding
         const auto plain = host_packet(params, {.payload_bytes = 33, .extension = options});
@@ -68,7 +68,7 @@ TEST_F(Transport, KeepsIpv4Options)
 TEST_F(Transport, PutsEspBehindExtensionHeaders)
 {
     for (const bool udp : {false, true}) {
-        const auto params = this->params(Ip::kV6, udp);
+        const auto params = this->params(Family::kIpv6, udp);
         SaPair pair(params);
         const Bytes hop_by_hop = {17, 0, 1, 4, 0, 0, 0, 0};
         const auto plain = host_packet(params, {.payload_bytes = 33, .extension = hop_by_hop, .first_extension = 0});
@@ -83,7 +83,7 @@ TEST_F(Transport, PutsEspBehindExtensionHeaders)
 
 TEST_F(Transport, OpenedPacketsSayWhereTheirPayloadStarts)
 {
-    const auto params = this->params(Ip::kV4, true);
+    const auto params = this->params(Family::kIpv4, true);
     SaPair pair(params);
     const auto sealed = seal(*pair.out, {host_packet(params, {})});
     rte_mbuf* m = mbuf(sealed.at(0));
@@ -95,14 +95,14 @@ TEST_F(Transport, OpenedPacketsSayWhereTheirPayloadStarts)
 
 TEST_F(Transport, RefusesFragments)
 {
-    const auto v4 = params(Ip::kV4);
+    const auto v4 = params(Family::kIpv4);
     SaPair pair(v4);
     auto first = host_packet(v4, {});
     first[6] = 0x20;  // more fragments
     auto last = host_packet(v4, {});
     last[7] = 0x10;  // offset
     EXPECT_TRUE(seal(*pair.out, {first, last}).empty());
-    const auto v6 = params(Ip::kV6);
+    const auto v6 = params(Family::kIpv6);
     SaPair pair_v6(v6);
     const Bytes fragment = {17, 0, 0, 1, 0, 0, 0, 5};
     EXPECT_TRUE(seal(*pair_v6.out, {host_packet(v6, {.extension = fragment, .first_extension = 44})}, 8).empty());
@@ -111,16 +111,16 @@ TEST_F(Transport, RefusesFragments)
 
 TEST_F(Transport, RefusesTheOtherFamilyAndHeadersBeyondThePacket)
 {
-    const auto v4 = params(Ip::kV4);
+    const auto v4 = params(Family::kIpv4);
     SaPair pair(v4);
-    EXPECT_TRUE(seal(*pair.out, {make_packet({.family = Ip::kV6})}).empty());
+    EXPECT_TRUE(seal(*pair.out, {make_packet({.family = Family::kIpv6})}).empty());
     EXPECT_TRUE(seal(*pair.out, {host_packet(v4, {.payload_bytes = 10})}, 16).empty());
     EXPECT_EQ(dropped(Drop::kInnerHeader), 2u);
 }
 
 TEST_F(Transport, ADummyIsConsumedHereToo)
 {
-    const auto params = this->params(Ip::kV4);
+    const auto params = this->params(Family::kIpv4);
     SaPair pair(params);
     Forge forge(params);
     EXPECT_EQ(refusal(*pair.in, forge.seal_padded({.sequence = 3, .next_header = 59, .payload = Bytes(40)})),
@@ -130,7 +130,7 @@ TEST_F(Transport, ADummyIsConsumedHereToo)
 
 TEST_F(Transport, AnEmptyPayloadIsAPacket)
 {
-    const auto params = this->params(Ip::kV6);
+    const auto params = this->params(Family::kIpv6);
     SaPair pair(params);
     const auto plain = host_packet(params, {.payload_bytes = 0, .protocol = 6});
     expect_same(open(*pair.in, seal(*pair.out, {plain})), {plain});

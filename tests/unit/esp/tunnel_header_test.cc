@@ -8,7 +8,7 @@ using telemetry::Drop;
 
 class TunnelHeader : public EspTest {
   protected:
-    explicit TunnelHeader(Ip outer = Ip::kV4) : params_(outbound_params(suite("aes128gcm16"), outer)) {}
+    explicit TunnelHeader(Family outer = Family::kIpv4) : params_(outbound_params(suite("aes128gcm16"), outer)) {}
 
     IpFields outer_of(const PacketSpec& spec)
     {
@@ -20,14 +20,14 @@ class TunnelHeader : public EspTest {
         return fields;
     }
     /// What the peer forwards when a packet with `inner_tos` arrives under `outer_tos`; nothing when it is dropped.
-    std::optional<Bytes> decapsulated(const model::SaParams& inbound, Ip inner, uint8_t inner_tos, uint8_t outer_tos);
+    std::optional<Bytes> decapsulated(const model::SaParams& inbound, Family inner, uint8_t inner_tos, uint8_t outer_tos);
 
     model::SaParams params_;
 };
 
 class TunnelHeaderV6 : public TunnelHeader {
   protected:
-    TunnelHeaderV6() : TunnelHeader(Ip::kV6) {}
+    TunnelHeaderV6() : TunnelHeader(Family::kIpv6) {}
 };
 
 void set_tos(Bytes& packet, uint8_t tos)
@@ -40,7 +40,7 @@ void set_tos(Bytes& packet, uint8_t tos)
     packet[1] = static_cast<uint8_t>((packet[1] & 0x0f) | tos << 4);
 }
 
-std::optional<Bytes> TunnelHeader::decapsulated(const model::SaParams& inbound, Ip inner, uint8_t inner_tos,
+std::optional<Bytes> TunnelHeader::decapsulated(const model::SaParams& inbound, Family inner, uint8_t inner_tos,
                                                 uint8_t outer_tos)
 {
     SaPair pair(params_, inbound);
@@ -90,9 +90,9 @@ TEST_F(TunnelHeader, DfIsCopiedSetOrCleared)
 TEST_F(TunnelHeader, Ipv6InsideIpv4IsSentWithDfUnlessCleared)
 {
     params_.tunnel.df = model::DfPolicy::kCopy;
-    EXPECT_TRUE(outer_of({.family = Ip::kV6}).dont_fragment);
+    EXPECT_TRUE(outer_of({.family = Family::kIpv6}).dont_fragment);
     params_.tunnel.df = model::DfPolicy::kClear;
-    EXPECT_FALSE(outer_of({.family = Ip::kV6}).dont_fragment);
+    EXPECT_FALSE(outer_of({.family = Family::kIpv6}).dont_fragment);
 }
 
 TEST_F(TunnelHeader, InnerDfSurvivesTheTunnel)
@@ -105,9 +105,9 @@ TEST_F(TunnelHeader, InnerDfSurvivesTheTunnel)
 
 TEST_F(TunnelHeader, TosIsCopiedForEveryValueAndFamily)
 {
-    for (const Ip outer : {Ip::kV4, Ip::kV6}) {
+    for (const Family outer : {Family::kIpv4, Family::kIpv6}) {
         params_ = outbound_params(suite("aes128gcm16"), outer);
-        for (const Ip inner : {Ip::kV4, Ip::kV6})
+        for (const Family inner : {Family::kIpv4, Family::kIpv6})
             for (int tos = 0; tos < 256; ++tos)
                 EXPECT_EQ(outer_of({.family = inner, .tos = static_cast<uint8_t>(tos)}).tos, tos);
     }
@@ -115,7 +115,7 @@ TEST_F(TunnelHeader, TosIsCopiedForEveryValueAndFamily)
 
 TEST_F(TunnelHeader, FixedDscpReplacesTheInnerOneAndEcnStays)
 {
-    for (const Ip outer : {Ip::kV4, Ip::kV6}) {
+    for (const Family outer : {Family::kIpv4, Family::kIpv6}) {
         params_ = outbound_params(suite("aes128gcm16"), outer);
         params_.tunnel.dscp = 46;
         EXPECT_EQ(outer_of({.tos = 10 << 2 | 2}).tos, 46 << 2 | 2);
@@ -136,7 +136,7 @@ TEST_F(TunnelHeader, EcnOffIgnoresTheOuterField)
     params_.tunnel.ecn = model::EcnPolicy::kOff;
     for (uint8_t inner = 0; inner < 4; ++inner)
         for (uint8_t outer = 0; outer < 4; ++outer) {
-            const auto packet = decapsulated(mirrored(params_), Ip::kV4, inner, outer);
+            const auto packet = decapsulated(mirrored(params_), Family::kIpv4, inner, outer);
             ASSERT_TRUE(packet);
             EXPECT_EQ(read_ip(*packet).tos, inner);
         }
@@ -148,9 +148,9 @@ TEST_F(TunnelHeader, EcnCombinesAsRfc6040Figure4InEveryFamily)
     // Indexed by codepoint: Not-ECT 0, ECT(1) 1, ECT(0) 2, CE 3.
     constexpr int kFigure4[4][4] = {{0, 0, 0, kDrop}, {1, 1, 1, 3}, {2, 1, 2, 3}, {3, 3, 3, 3}};
     uint64_t drops = 0;
-    for (const Ip outer_family : {Ip::kV4, Ip::kV6}) {
+    for (const Family outer_family : {Family::kIpv4, Family::kIpv6}) {
         params_ = outbound_params(suite("aes128gcm16"), outer_family);
-        for (const Ip inner_family : {Ip::kV4, Ip::kV6})
+        for (const Family inner_family : {Family::kIpv4, Family::kIpv6})
             for (uint8_t inner = 0; inner < 4; ++inner)
                 for (uint8_t outer = 0; outer < 4; ++outer) {
                     const auto packet =
@@ -168,9 +168,9 @@ TEST_F(TunnelHeader, EcnCombinesAsRfc6040Figure4InEveryFamily)
 
 TEST_F(TunnelHeader, OuterDscpGoesInwardOnlyWhereAsked)
 {
-    for (const Ip outer_family : {Ip::kV4, Ip::kV6}) {
+    for (const Family outer_family : {Family::kIpv4, Family::kIpv6}) {
         params_ = outbound_params(suite("aes128gcm16"), outer_family);
-        for (const Ip inner : {Ip::kV4, Ip::kV6}) {
+        for (const Family inner : {Family::kIpv4, Family::kIpv6}) {
             auto inbound = mirrored(params_);
             EXPECT_EQ(read_ip(*decapsulated(inbound, inner, 0x28, 0xb8)).tos, 0x28);
             inbound.tunnel.copy_dscp_inward = true;
@@ -215,17 +215,17 @@ TEST_F(TunnelHeader, AWrongInnerChecksumStaysWrong)
 
 TEST_F(TunnelHeaderV6, FlowLabelIsZeroUnlessCopied)
 {
-    EXPECT_EQ(outer_of({.family = Ip::kV6, .flow_label = 0xabcde}).flow_label, 0u);
+    EXPECT_EQ(outer_of({.family = Family::kIpv6, .flow_label = 0xabcde}).flow_label, 0u);
     params_.tunnel.copy_flow_label = true;
-    EXPECT_EQ(outer_of({.family = Ip::kV6, .flow_label = 0xabcde}).flow_label, 0xabcdeu);
-    EXPECT_EQ(outer_of({.family = Ip::kV4}).flow_label, 0u);
-    EXPECT_EQ(outer_of({.family = Ip::kV6, .tos = 0xff, .flow_label = 0xabcde}).tos, 0xff);
+    EXPECT_EQ(outer_of({.family = Family::kIpv6, .flow_label = 0xabcde}).flow_label, 0xabcdeu);
+    EXPECT_EQ(outer_of({.family = Family::kIpv4}).flow_label, 0u);
+    EXPECT_EQ(outer_of({.family = Family::kIpv6, .tos = 0xff, .flow_label = 0xabcde}).tos, 0xff);
 }
 
 TEST_F(TunnelHeaderV6, CarriesTheSasAddressesAndHopLimit)
 {
     params_.tunnel.hop_limit = 255;
-    const IpFields outer = outer_of({.family = Ip::kV6, .hop_limit = 7});
+    const IpFields outer = outer_of({.family = Family::kIpv6, .hop_limit = 7});
     EXPECT_EQ(outer.hop_limit, 255);
     EXPECT_EQ(outer.source[15], 1);
     EXPECT_EQ(outer.destination[15], 7);
@@ -234,7 +234,7 @@ TEST_F(TunnelHeaderV6, CarriesTheSasAddressesAndHopLimit)
 TEST_F(TunnelHeaderV6, ExtensionHeadersBeforeEspAreAccepted)
 {
     SaPair pair(params_);
-    const auto packet = make_packet({.family = Ip::kV4});
+    const auto packet = make_packet({.family = Family::kIpv4});
     auto sealed = seal(*pair.out, {packet}).at(0);
     const Bytes options = {50, 0, 1, 4, 0, 0, 0, 0};  // Destination Options of padding, then ESP
     sealed.insert(sealed.begin() + 40, options.begin(), options.end());
@@ -264,7 +264,7 @@ TEST_F(TunnelHeader, UdpPortsAreTheSas)
 
 TEST_F(TunnelHeader, TfcPaddingIsSentAndRemoved)
 {
-    for (const Ip family : {Ip::kV4, Ip::kV6}) {
+    for (const Family family : {Family::kIpv4, Family::kIpv6}) {
         params_.tfc_pad_to = 1280;
         SaPair pair(params_);
         std::vector<Bytes> packets;

@@ -1,4 +1,4 @@
-// Packets for ESP tests: made, described, checked by code that shares nothing with lib/esp.
+// Packets of ESP tests as mbufs, and what such a packet says.
 #pragma once
 
 #include <cstdint>
@@ -10,17 +10,17 @@
 #include <rte_mbuf.h>
 
 #include "esp/drop_sink.h"
+#include "net/address.h"
+#include "support/packets.h"
 #include "telemetry/drop.h"
 
 namespace ipsecgw::test {
 
-using Bytes = std::vector<uint8_t>;
-
-enum class Ip : uint8_t { kV4, kV6 };
+using net::Family;
 
 /// What a made packet says. Ports and payload bytes are a pattern that depends on `seed`.
 struct PacketSpec {
-    Ip family = Ip::kV4;
+    Family family = Family::kIpv4;
     size_t payload_bytes = 64;  // behind the IP header
     uint8_t protocol = 17;
     uint8_t tos = 0;
@@ -28,31 +28,15 @@ struct PacketSpec {
     uint32_t flow_label = 0;
     uint8_t hop_limit = 61;
     uint8_t seed = 1;
-    Bytes extension = {};         // IPv6 extension headers or IPv4 options, behind the fixed header
-    uint8_t first_extension = 0;  // IPv6: protocol number of the first of them
-    Bytes source = {};            // hosts behind the gateways where not given
-    Bytes destination = {};
+    Bytes extension = {};         // one IPv6 extension header, or IPv4 options, behind the fixed header
+    uint8_t first_extension = 0;  // IPv6: protocol number of that header
+    std::string source = {};      // hosts behind the gateways where not given
+    std::string destination = {};
 };
 Bytes make_packet(const PacketSpec& spec);
 
 /// Compares bursts; says which packet differs instead of printing all of them.
 void expect_same(const std::vector<Bytes>& got, const std::vector<Bytes>& wanted);
-
-/// One's-complement sum by the letter of RFC 1071: 16-bit big-endian words, one at a time. 0xffff for a valid header.
-uint16_t plain_sum(std::span<const uint8_t> bytes, uint32_t initial = 0);
-/// RFC 768 over IPv6: 0xffff when the checksum of the UDP datagram behind a plain IPv6 header is valid.
-uint16_t udp_sum_ipv6(std::span<const uint8_t> packet);
-
-/// The fields of an IP header tests look at.
-struct IpFields {
-    uint8_t version, tos, hop_limit, protocol;
-    uint16_t total_bytes;  // header included, also for IPv6
-    uint16_t identification;
-    bool dont_fragment, checksum_valid;
-    uint32_t flow_label;
-    Bytes source, destination;
-};
-IpFields read_ip(std::span<const uint8_t> packet);
 
 /// Tests with mbufs: one pool per process, and every test must leave it full.
 class MbufTest : public testing::Test {
