@@ -97,7 +97,8 @@ void own_child_rekey_done(Core& core, IkeSa& ike, const ChildExchange& exchange,
     ChildSa* old = ike.find_child(exchange.rekeys);
     const bool old_is_there = old != nullptr && old->state == ChildState::kRekeying;
     ChildSa* rival = rival_of(ike, exchange);
-    if (rival != nullptr && lowest < exchange.collision->lowest_nonce) {
+    // Also when the peer has deleted meanwhile what its exchange made: ours has lost all the same.
+    if (exchange.collision && lowest < exchange.collision->lowest_nonce) {
         core.log(LogLevel::kInfo, &ike, "CHILD_REKEY collision lost, deleting redundant child %s",
                  created.name().c_str());
         make_redundant(created);
@@ -156,6 +157,32 @@ void own_child_rekey_refused(Core& core, IkeSa& ike, const ChildExchange& exchan
     core.log(LogLevel::kInfo, &ike, "CHILD_SA rekeying of %s failed, trying again in %u seconds", old->name().c_str(),
              core.options.retry_s);
     enqueue_later(core, ike, Task::rekey_child(old->id), core.options.retry_s);
+}
+
+void note_unknown_delete(IkeSa& ike, uint32_t spi)
+{
+    constexpr size_t kMaxGone = 16;
+    auto* exchange = ike.outstanding == nullptr ? nullptr : std::get_if<ChildExchange>(&ike.outstanding->state);
+    if (exchange != nullptr && exchange->gone_spis.size() < kMaxGone)
+        exchange->gone_spis.push_back(spi);
+}
+
+bool is_gone_already(const ChildExchange& exchange, uint32_t spi) noexcept
+{
+    return std::ranges::count(exchange.gone_spis, spi) != 0;
+}
+
+void own_child_rekey_undone(Core& core, IkeSa& ike, const ChildExchange& exchange)
+{
+    ChildSa* old = ike.find_child(exchange.rekeys);
+    if (old == nullptr || old->state != ChildState::kRekeying) {
+        if (exchange.is_old_gone)
+            child_ended(core, ike, exchange.rekeys, exchange.config, ChildEnd::kByPeer);
+        return;
+    }
+    old->state = ChildState::kInstalled;
+    enqueue(core, ike, Task::delete_child(old->id, old->spi_in));
+    child_ended(core, ike, *old, ChildEnd::kByPeer);
 }
 
 void confirm_successors(Core& core, IkeSa& ike)

@@ -21,6 +21,12 @@ void own_child_rekey_done(Core& core, IkeSa& ike, const ChildExchange& exchange,
 void own_child_rekey_refused(Core& core, IkeSa& ike, const ChildExchange& exchange, NotifyType why);
 /// A request came that a peer sends only when it has our last response: it takes what we send on the SAs it has made.
 void confirm_successors(Core& core, IkeSa& ike);
+/// The peer deletes an SA that is not here: the response that we wait for may be about it.
+void note_unknown_delete(IkeSa& ike, uint32_t spi);
+/// The response to our exchange brought an SA that the peer has deleted meanwhile.
+[[nodiscard]] bool is_gone_already(const ChildExchange& exchange, uint32_t spi) noexcept;
+/// Then what it was to replace ends with it.
+void own_child_rekey_undone(Core& core, IkeSa& ike, const ChildExchange& exchange);
 /// The peer deletes a child, whatever we are doing with it. True: the answer names it too.
 bool peer_deletes_child(Core& core, IkeSa& ike, ChildSa& child);
 

@@ -284,6 +284,14 @@ void on_create_child_sa_response(Core& core, IkeSa& ike, Outstanding& request, c
         child_is_wrong(core, ike, *exchange, spi_in, agreed ? "the response has no Nr payload" : agreed.error().what);
         return;
     }
+    if (is_gone_already(*exchange, agreed->spi_out)) {
+        core.log(LogLevel::kInfo, &ike, "the peer has deleted CHILD_SA '%s' meanwhile", exchange->config->name.c_str());
+        if (exchange->rekeys != 0)
+            own_child_rekey_undone(core, ike, *exchange);
+        else
+            new_child_failed(core, ike, exchange->config, "the peer deleted the CHILD_SA at once");
+        return;
+    }
     base::SecretBytes secret;
     if (agreed->suite.group != KeyExchangeGroup::kNone) {
         auto shared = exchange->key_exchange->shared_secret(answer.ke->data);

@@ -51,6 +51,7 @@ void on_delete_children(Core& core, IkeSa& ike, const DeletePayload& request, De
         ChildSa* child = ike.find_child_by_peer_spi(spi);
         if (child == nullptr) {
             core.log(LogLevel::kInfo, &ike, "received DELETE for unknown ESP CHILD_SA with SPI %08x", spi);
+            note_unknown_delete(ike, spi);
             continue;
         }
         core.log(LogLevel::kInfo, &ike, "received DELETE for ESP CHILD_SA %s with SPI %08x", child->name().c_str(),

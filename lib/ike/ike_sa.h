@@ -129,6 +129,7 @@ struct ChildExchange {
     uint32_t group_retries = 0;
     bool is_old_gone = false;  // the peer deleted what we are rekeying: the response decides what that means
     std::optional<ChildCollision> collision;
+    std::vector<uint32_t> gone_spis;  // that the peer deleted and we do not know: one may be what the response brings
 };
 
 /// The peer rekeyed the IKE SA while our request to do so was out (section 2.8.2).
