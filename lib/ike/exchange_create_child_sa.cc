@@ -211,7 +211,6 @@ bool start_rekey_child(Core& core, IkeSa& ike, const Task& task)
         return false;
     }
     exchange->rekeys = child->id;
-    exchange->takes_fragments = has_any_port(child->local_ts) && has_any_port(child->remote_ts);
     exchange->mode = child->mode;
     // Behind a NAT that has moved, a host-to-host child is between the addresses of now.
     const bool is_translated = child->mode == model::Mode::kTransport && ike.uses_udp();

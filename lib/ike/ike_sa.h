@@ -125,7 +125,6 @@ struct ChildExchange {
     model::Mode mode = model::Mode::kTunnel;
     Selectors local_ts;
     Selectors remote_ts;
-    bool takes_fragments = false;  // NON_FIRST_FRAGMENTS_ALSO
     uint32_t group_retries = 0;
     bool is_old_gone = false;  // the peer deleted what we are rekeying: the response decides what that means
     std::optional<ChildCollision> collision;

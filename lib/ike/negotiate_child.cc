@@ -133,15 +133,19 @@ Bytes be32(uint32_t value)
     return out;
 }
 
+/// Fragments other than the first go with it where selectors have ports, too: the data path keeps state of them (RFC
+/// 4301 section 7.3). Who asks for a child says so, who answers says it to a peer that did.
+enum class Fragments : uint8_t { kAlso, kUnsaid };
+
 /// What both directions of a child's negotiation have at their end.
 void append_selectors(std::vector<Payload>& payloads, const Selectors& of_initiator, const Selectors& of_responder,
-                      Mode mode, bool takes_fragments)
+                      Mode mode, Fragments fragments)
 {
     payloads.emplace_back(TsPayload{Which::kInitiator, of_initiator});
     payloads.emplace_back(TsPayload{Which::kResponder, of_responder});
     if (mode == Mode::kTransport)
         payloads.emplace_back(make_notify(NotifyType::kUseTransportMode));
-    if (takes_fragments)
+    if (fragments == Fragments::kAlso)
         payloads.emplace_back(make_notify(NotifyType::kNonFirstFragmentsAlso));
 }
 
@@ -171,11 +175,6 @@ std::span<const model::Proposal> esp_proposals_of(const model::ChildConfig& conf
 std::span<const model::Proposal> ike_proposals_of(const model::IkeConnection& connection)
 {
     return connection.proposals.empty() ? model::default_ike_proposals() : connection.proposals;
-}
-
-bool has_any_port(const Selectors& selectors) noexcept
-{
-    return std::ranges::all_of(selectors, [](const Selector& one) { return one.ports.is_any(); });
 }
 
 Selectors translate(const Selectors& selectors, const net::IpAddress& address)
@@ -270,7 +269,7 @@ std::variant<AcceptedChild, Refusal> accept_child(Core& core, IkeSa& ike, const 
         return Refusal{NotifyType::kNoAdditionalSas, {}};
     }
     AcceptedChild out;
-    out.takes_fragments = request.takes_fragments && has_any_port(found.local) && has_any_port(found.remote);
+    out.takes_fragments = request.takes_fragments;
     out.is_more_possible = rekeyed == nullptr && !found.takes_all && is_more_possible(ike, request, groups, found);
     out.agreed.config = found.config;
     out.agreed.role = Role::kResponder;
@@ -302,7 +301,6 @@ Result<ChildExchange> offer_child(Core& core, IkeSa& ike, const ChildConfigPtr& 
         exchange.proposals.assign(proposals.begin(), proposals.end());
     exchange.local_ts = resolve(config->local_ts, ike.local.address);
     exchange.remote_ts = resolve(config->remote_ts, ike.remote.address);
-    exchange.takes_fragments = has_any_port(exchange.local_ts) && has_any_port(exchange.remote_ts);
     if (packet != nullptr && contains(exchange.local_ts, {packet->local}) &&
         contains(exchange.remote_ts, {packet->remote})) {
         exchange.local_ts.insert(exchange.local_ts.begin(), packet->local);
@@ -323,7 +321,7 @@ void append_offer(std::vector<Payload>& payloads, const ChildExchange& exchange)
         const auto value = exchange.key_exchange->public_value();
         payloads.emplace_back(KePayload{exchange.key_exchange->method(), {value.begin(), value.end()}});
     }
-    append_selectors(payloads, exchange.local_ts, exchange.remote_ts, exchange.mode, exchange.takes_fragments);
+    append_selectors(payloads, exchange.local_ts, exchange.remote_ts, exchange.mode, Fragments::kAlso);
 }
 
 void append_answer(std::vector<Payload>& payloads, const AcceptedChild& accepted, const AnswerKeys& keys)
@@ -336,7 +334,7 @@ void append_answer(std::vector<Payload>& payloads, const AcceptedChild& accepted
     if (keys.ke)
         payloads.emplace_back(*keys.ke);
     append_selectors(payloads, accepted.agreed.remote_ts, accepted.agreed.local_ts, accepted.agreed.mode,
-                     accepted.takes_fragments);
+                     accepted.takes_fragments ? Fragments::kAlso : Fragments::kUnsaid);
     if (accepted.is_more_possible)
         payloads.emplace_back(make_notify(NotifyType::kAdditionalTsPossible));
 }

@@ -27,10 +27,6 @@ struct ChildPayloads {
 /// Behind a NAT the addresses of a host-to-host child are those the packets have here (RFC 7296 section 2.23.1).
 [[nodiscard]] Selectors translate(const Selectors& selectors, const net::IpAddress& address);
 
-/// Fragments other than the first have no ports: the data path lets them into SAs that allow any (RFC 4301
-/// section 7.1).
-[[nodiscard]] bool has_any_port(const Selectors& selectors) noexcept;
-
 /// A refusal of the child alone: the error notify to answer with.
 struct Refusal {
     NotifyType type = NotifyType::kNoProposalChosen;

@@ -63,26 +63,10 @@ TEST_F(Lifecycle, WhatIsTakenWholeNeedsNoOtherSa)
     EXPECT_FALSE(sun.logged("N(ADDITIONAL_TS_POSSIBLE)"));
 }
 
-TEST_F(Lifecycle, FragmentsAreAgreedOnWhereSelectorsHaveNoPorts)
+TEST_F(Lifecycle, FragmentsAreAgreedOn)
 {
     establish();
     EXPECT_TRUE(sun.logged("generating IKE_AUTH response 1 [ IDr AUTH SA TSi TSr N(NON_FIRST_FRAGMENTS_ALSO) ]"));
-}
-
-TEST_F(Lifecycle, FragmentsAreNotAgreedOnWhereSelectorsHavePorts)
-{
-    auto suns = connection(sun, moon);
-    suns.children[0].local_ts = {selector("10.2.0.0/16[udp/53]")};
-    load_on(sun, suns);
-    load_on(moon, connection(moon, sun));
-    initiate(moon);
-    run();
-    EXPECT_TRUE(sun.logged("TSi TSr N(NON_FIRST_FRAGMENTS_ALSO) ]")) << "moon's";
-    EXPECT_TRUE(sun.logged("generating IKE_AUTH response 1 [ IDr AUTH SA TSi TSr ]"));
-    rekey_child(moon);
-    run();
-    EXPECT_TRUE(moon.logged("generating CREATE_CHILD_SA request 2 [ N(REKEY_SA) SA No TSi TSr ]"));
-    expect_settled();
 }
 
 TEST_F(Lifecycle, EachLoadedChildIsKeptFromLeavingInClear)
