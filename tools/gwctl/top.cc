@@ -28,13 +28,13 @@ namespace {
 
 constexpr size_t kMaxPorts = 4, kMaxWorkers = 6, kMaxDrops = 4;
 
-uint64_t number(const Json& row, const char* name)
+uint64_t number_in(const Json& row, const char* name)
 {
     const auto found = row.find(name);
     return found != row.end() && found->is_number_integer() ? found->get<uint64_t>() : 0;
 }
 
-std::string word(const Json& row, const char* name)
+std::string word_in(const Json& row, const char* name)
 {
     const auto found = row.find(name);
     return found == row.end() || found->is_null() ? "-" : found->is_string() ? found->get<std::string>() : found->dump();
@@ -44,7 +44,7 @@ std::string word(const Json& row, const char* name)
 Json same_row(const Json& rows, const Json& wanted, std::initializer_list<const char*> keys)
 {
     for (const auto& row : rows)
-        if (std::all_of(keys.begin(), keys.end(), [&](const char* key) { return word(row, key) == word(wanted, key); }))
+        if (std::all_of(keys.begin(), keys.end(), [&](const char* key) { return word_in(row, key) == word_in(wanted, key); }))
             return row;
     return Json::object();
 }
@@ -55,7 +55,7 @@ class Rates {
     explicit Rates(double seconds) : seconds_(std::max(seconds, 1e-3)) {}
     [[nodiscard]] double of(const Json& before, const Json& now, const char* name) const
     {
-        const uint64_t old = number(before, name), fresh = number(now, name);
+        const uint64_t old = number_in(before, name), fresh = number_in(now, name);
         return static_cast<double>(fresh - std::min(old, fresh)) / seconds_;
     }
 
@@ -97,12 +97,12 @@ std::string first_of(const std::string& text, size_t width)
 
 void draw_head(Page& page, const Json& stats)
 {
-    const uint64_t total = number(stats, "mbufs_total");
-    page.line(base::format("ipsec-gw %s   up %s   SAs %s in, %s out   buffers %.0f %% of %s", word(stats, "version").c_str(),
-                           human_seconds(number(stats, "uptime_seconds")).c_str(), word(stats, "inbound_sas").c_str(),
-                           word(stats, "outbound_sas").c_str(),
-                           total == 0 ? 0 : 100.0 * static_cast<double>(number(stats, "mbufs_in_use")) / static_cast<double>(total),
-                           word(stats, "mbufs_total").c_str()));
+    const uint64_t total = number_in(stats, "mbufs_total");
+    page.line(base::format("ipsec-gw %s   up %s   SAs %s in, %s out   buffers %.0f %% of %s", word_in(stats, "version").c_str(),
+                           human_seconds(number_in(stats, "uptime_seconds")).c_str(), word_in(stats, "inbound_sas").c_str(),
+                           word_in(stats, "outbound_sas").c_str(),
+                           total == 0 ? 0 : 100.0 * static_cast<double>(number_in(stats, "mbufs_in_use")) / static_cast<double>(total),
+                           word_in(stats, "mbufs_total").c_str()));
 }
 
 void draw_ports(Page& page, const Sample& before, const Sample& now, const Rates& rates)
@@ -113,7 +113,7 @@ void draw_ports(Page& page, const Sample& before, const Sample& now, const Rates
         const Json& row = now.ports[i];
         const Json old = same_row(before.ports, row, {"name"});
         const auto link = row.find("link_up");
-        page.line(base::format("%-14s %-4s %11s %11s %11s %11s %9s", first_of(word(row, "name"), 14).c_str(),
+        page.line(base::format("%-14s %-4s %11s %11s %11s %11s %9s", first_of(word_in(row, "name"), 14).c_str(),
                                link != row.end() && link->is_boolean() && link->get<bool>() ? "up" : "down",
                                human_rate(rates.of(old, row, "rx_packets")).c_str(), human_rate(8 * rates.of(old, row, "rx_bytes")).c_str(),
                                human_rate(rates.of(old, row, "tx_packets")).c_str(), human_rate(8 * rates.of(old, row, "tx_bytes")).c_str(),
@@ -135,10 +135,10 @@ void draw_workers(Page& page, const Sample& before, const Sample& now, const Rat
         const Json old = same_row(old_rows != before.stats.end() ? *old_rows : none, row, {"index"});
         const double turns = rates.of(old, row, "turns"), idle = rates.of(old, row, "idle_turns");
         const double packets = rates.of(old, row, "packets");
-        page.line(base::format("%-14s %5s %10.1f %11s %11.0f %13s %8s", word(row, "index").c_str(), word(row, "lcore").c_str(),
+        page.line(base::format("%-14s %5s %10.1f %11s %11.0f %13s %8s", word_in(row, "index").c_str(), word_in(row, "lcore").c_str(),
                                turns == 0 ? 0 : 100 * (turns - std::min(idle, turns)) / turns, human_rate(packets).c_str(),
                                packets == 0 ? 0 : rates.of(old, row, "busy_cycles") / packets,
-                               human_rate(rates.of(old, row, "handed_over_out")).c_str(), word(row, "inbound_sas").c_str()));
+                               human_rate(rates.of(old, row, "handed_over_out")).c_str(), word_in(row, "inbound_sas").c_str()));
     }
 }
 
@@ -162,8 +162,8 @@ void draw_drops(Page& page, const Sample& before, const Sample& now, const Rates
     page.line("");
     page.line(base::format("%-24s %11s %13s", rows.empty() ? "NO DROPS NOW" : "DROPS", "PKT/S", "SO FAR"));
     for (size_t i = 0; i < std::min(kMaxDrops, rows.size()); i++)
-        page.line(base::format("%-24s %11s %13s", word(rows[i].second, "reason").c_str(), human_rate(rows[i].first).c_str(),
-                               word(rows[i].second, "packets").c_str()));
+        page.line(base::format("%-24s %11s %13s", word_in(rows[i].second, "reason").c_str(), human_rate(rows[i].first).c_str(),
+                               word_in(rows[i].second, "packets").c_str()));
 }
 
 void draw_tunnels(Page& page, const Sample& before, const Sample& now, const Rates& rates)
@@ -179,10 +179,10 @@ void draw_tunnels(Page& page, const Sample& before, const Sample& now, const Rat
         }
         const Json old = same_row(before.tunnels, row, {"name", "direction"});
         const auto age = row.find("oldest_seconds");
-        page.line(base::format("%-26s %-3s %4s %9s %9s %9s %7s %6s", first_of(word(row, "name"), 26).c_str(), word(row, "direction").c_str(),
-                               word(row, "sas").c_str(), human_rate(rates.of(old, row, "packets")).c_str(),
-                               human_rate(8 * rates.of(old, row, "bytes")).c_str(), human_bytes(number(row, "bytes")).c_str(),
-                               word(row, "drops_total").c_str(),
+        page.line(base::format("%-26s %-3s %4s %9s %9s %9s %7s %6s", first_of(word_in(row, "name"), 26).c_str(), word_in(row, "direction").c_str(),
+                               word_in(row, "sas").c_str(), human_rate(rates.of(old, row, "packets")).c_str(),
+                               human_rate(8 * rates.of(old, row, "bytes")).c_str(), human_bytes(number_in(row, "bytes")).c_str(),
+                               word_in(row, "drops_total").c_str(),
                                age != row.end() && age->is_number_integer() ? human_seconds(age->get<uint64_t>()).c_str() : "-"));
     }
 }
