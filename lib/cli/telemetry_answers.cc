@@ -209,7 +209,10 @@ Json ike_info(const Source& source, std::string_view parameter)
 {
     if (parameter.empty())
         return missing_parameter("/ipsec_gw/ike/info", "CONNECTION or [NUMBER]");
-    return ike_rows(source, {{"sa", parameter}});
+    Json rows = ike_rows(source, {{"sa", parameter}});
+    if (rows.is_array() && rows.empty())
+        return error({base::ErrorCode::kNotFound, "there is no IKE SA of \"" + std::string(parameter.substr(0, 64)) + "\"", "/ipsec_gw/ike/list lists them"});
+    return rows;
 }
 
 Json explain_packet(const Source& source, std::string_view parameter)

@@ -231,10 +231,10 @@ def case_top_lives_in_a_terminal(net):
         while text.count(b"TUNNEL") < 3 and time.monotonic() < until:
             text += os.read(ours, 65536)
         os.write(ours, b"q")
-        while process.poll() is None and time.monotonic() < until:
-            if select.select([ours], [], [], 0.1)[0]:
-                with contextlib.suppress(OSError):
-                    text += os.read(ours, 65536)
+        with contextlib.suppress(OSError):      # the other side is closed
+            while select.select([ours], [], [], max(0, until - time.monotonic()))[0]:
+                text += os.read(ours, 65536)
+        process.wait(5)
         check(process.poll() == 0 and b"\x1b[?1049h" in text and text.rstrip().endswith(b"\x1b[?25h\x1b[?1049l"), f"{process.poll()} {text[-200:]}")
     finally:
         if process.poll() is None:
