@@ -28,19 +28,19 @@ struct Case {
 
 std::vector<Case> cases()
 {
-    using enum Ip;
+    using enum Family;
     using enum model::Mode;
     std::vector<Case> out;
     for (const auto& suite : model::all_esp_suites())
         for (const bool esn : {false, true}) {
-            out.push_back({suite, kTunnel, kV4, kV4, false, esn});
-            out.push_back({suite, kTunnel, kV4, kV6, true, esn});
-            out.push_back({suite, kTunnel, kV6, kV4, false, esn});
-            out.push_back({suite, kTunnel, kV6, kV6, true, esn});
-            out.push_back({suite, kTransport, kV4, kV4, false, esn});
-            out.push_back({suite, kTransport, kV4, kV4, true, esn});
-            out.push_back({suite, kTransport, kV6, kV6, false, esn});
-            out.push_back({suite, kTransport, kV6, kV6, true, esn});
+            out.push_back({suite, kTunnel, kIpv4, kIpv4, false, esn});
+            out.push_back({suite, kTunnel, kIpv4, kIpv6, true, esn});
+            out.push_back({suite, kTunnel, kIpv6, kIpv4, false, esn});
+            out.push_back({suite, kTunnel, kIpv6, kIpv6, true, esn});
+            out.push_back({suite, kTransport, kIpv4, kIpv4, false, esn});
+            out.push_back({suite, kTransport, kIpv4, kIpv4, true, esn});
+            out.push_back({suite, kTransport, kIpv6, kIpv6, false, esn});
+            out.push_back({suite, kTransport, kIpv6, kIpv6, true, esn});
         }
     return out;
 }
