@@ -134,8 +134,9 @@ base::Result<void> Gateway::make_pool(const model::Gateway& config)
     const auto workers = static_cast<uint16_t>(host_.lcores.size());
     dpdk::MbufDemand demand;
     demand.workers = workers;
-    demand.queued = worker::PuntQueue::packets(kPuntRing) + route::Resolver::kMaxWaitingTotal +
-                    workers * worker::Worker::queued_packets(config.settings.look_aside.size(), config.settings.reassembly);
+    demand.queued = static_cast<uint32_t>(
+        worker::PuntQueue::packets(kPuntRing) + route::Resolver::kMaxWaitingTotal +
+        workers * worker::Worker::queued_packets(config.settings.look_aside.size(), config.settings.reassembly));
     uint16_t largest_mtu = 0;
     for (const auto& port : config.ports) {
         demand.descriptors += (uint32_t{port.rx_descriptors} + port.tx_descriptors) * workers;

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/telemetry_answers.h"
+#include "dpdk/compat.h"
 
 namespace ipsecgw::cli {
 
@@ -67,7 +68,7 @@ constinit std::atomic<TelemetryRegistry*> registry{nullptr};
 bool add(rte_tel_data* data, const std::string& name, const Json& value)
 {
     if (value.is_number())
-        return rte_tel_data_add_dict_u64(data, name.c_str(), value.get<uint64_t>()) == 0;
+        return dpdk::compat::tel_add_dict_uint(data, name.c_str(), value.get<uint64_t>()) == 0;
     if (value.is_string())
         return rte_tel_data_add_dict_string(data, name.c_str(), value.get_ref<const std::string&>().c_str()) == 0;
     rte_tel_data* nested = rte_tel_data_alloc();

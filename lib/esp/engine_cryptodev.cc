@@ -81,7 +81,7 @@ rte_crypto_sym_xform aead_transform(const KeyRequest& request, const model::Suit
     transform.aead.iv.offset = iv_offset;
     transform.aead.iv.length = kNonceBytes;
     transform.aead.digest_length = layout.icv_bytes;
-    transform.aead.aad_length = request.esn ? kEsnAadBytes : kEspHeaderBytes;
+    transform.aead.aad_length = static_cast<uint16_t>(request.esn ? kEsnAadBytes : kEspHeaderBytes);
     return transform;
 }
 

@@ -1,14 +1,15 @@
 // What the CPU-crypto and the look-aside engines share of rte_cryptodev: sessions and transforms.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <vector>
 
 #include <rte_crypto_sym.h>
 #include <rte_log.h>
 
+#include "dpdk/compat.h"
 #include "esp/engine_internal.h"
 
 struct rte_mempool;
@@ -95,25 +96,25 @@ class QuietDrivers {
   public:
     QuietDrivers() noexcept
     {
-        for (size_t i = 0; i < std::size(kTypes); i++) {
-            quieted_[i] = rte_log_get_level(kTypes[i]) == static_cast<int>(RTE_LOG_INFO);
+        for (size_t i = 0; i < types_.size(); i++) {
+            quieted_[i] = rte_log_get_level(types_[i]) == static_cast<int>(RTE_LOG_INFO);
             if (quieted_[i])
-                rte_log_set_level(kTypes[i], RTE_LOG_NOTICE);
+                rte_log_set_level(types_[i], RTE_LOG_NOTICE);
         }
     }
     ~QuietDrivers()
     {
-        for (size_t i = 0; i < std::size(kTypes); i++)
+        for (size_t i = 0; i < types_.size(); i++)
             if (quieted_[i])
-                rte_log_set_level(kTypes[i], RTE_LOG_INFO);
+                rte_log_set_level(types_[i], RTE_LOG_INFO);
     }
     QuietDrivers(const QuietDrivers&) = delete;
     QuietDrivers& operator=(const QuietDrivers&) = delete;
 
   private:
     // The multi-buffer driver never registers a type of its own, so its lines are EAL's.
-    static constexpr uint32_t kTypes[] = {RTE_LOGTYPE_CRYPTODEV, RTE_LOGTYPE_EAL};
-    bool quieted_[std::size(kTypes)] = {};
+    std::array<uint32_t, 2> types_ = {dpdk::compat::log_type("lib.cryptodev"), dpdk::compat::log_type("lib.eal")};
+    std::array<bool, 2> quieted_{};
 };
 
 }  // namespace ipsecgw::esp

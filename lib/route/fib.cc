@@ -10,6 +10,7 @@
 
 #include "base/byte_order.h"
 #include "base/text.h"
+#include "dpdk/compat.h"
 
 namespace ipsecgw::route {
 
@@ -82,10 +83,10 @@ bool Fib::Ribs::insert_v4(const net::Prefix& prefix, uint64_t value)
 
 bool Fib::Ribs::insert_v6(const net::Prefix& prefix, uint64_t value)
 {
-    const uint8_t* ip = prefix.address.data();
-    rte_rib6_node* node = rte_rib6_lookup_exact(v6_, ip, prefix.length);
+    const dpdk::compat::Ipv6Address ip(prefix.address.data());
+    rte_rib6_node* node = rte_rib6_lookup_exact(v6_, ip.get(), prefix.length);
     if (node == nullptr)
-        node = rte_rib6_insert(v6_, ip, prefix.length);
+        node = rte_rib6_insert(v6_, ip.get(), prefix.length);
     return node != nullptr && rte_rib6_set_nh(node, value) == 0;
 }
 
@@ -133,7 +134,7 @@ const NextHop* Fib::Ribs::lookup(const net::IpAddress& destination) const noexce
     } else {
         if (v6_ == nullptr)
             return nullptr;
-        const rte_rib6_node* node = rte_rib6_lookup(v6_, destination.data());
+        const rte_rib6_node* node = rte_rib6_lookup(v6_, dpdk::compat::Ipv6Address(destination.data()).get());
         if (node == nullptr || rte_rib6_get_nh(node, &index) != 0)
             return nullptr;
     }

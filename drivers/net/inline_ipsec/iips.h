@@ -23,6 +23,8 @@
 #include <rte_security_driver.h>
 #include <rte_spinlock.h>
 
+#include "iips_compat.h"
+
 #define IIPS_MAX_QUEUES 16
 #define IIPS_RETA_SIZE 128
 #define IIPS_HASH_KEY_BYTES 40

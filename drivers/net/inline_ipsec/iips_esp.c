@@ -89,8 +89,8 @@ static void write_tunnel_header(const struct iips_sa *sa, uint8_t *at, uint32_t 
 		ip->payload_len = rte_cpu_to_be_16((uint16_t)(total - sizeof(*ip)));
 		ip->proto = protocol;
 		ip->hop_limits = t->ipv6.hlimit != 0 ? t->ipv6.hlimit : 64;
-		memcpy(ip->src_addr, &t->ipv6.src_addr, 16);
-		memcpy(ip->dst_addr, &t->ipv6.dst_addr, 16);
+		memcpy(IIPS_IPV6_BYTES(ip->src_addr), &t->ipv6.src_addr, 16);
+		memcpy(IIPS_IPV6_BYTES(ip->dst_addr), &t->ipv6.dst_addr, 16);
 	}
 }
 

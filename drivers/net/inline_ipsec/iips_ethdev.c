@@ -196,7 +196,7 @@ static int link_update(struct rte_eth_dev *dev, int wait)
 	return rte_eth_linkstatus_set(dev, &port->link);
 }
 
-static int stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats)
+static int stats_get(struct rte_eth_dev *dev, struct rte_eth_stats *stats IIPS_QUEUE_STATS)
 {
 	const struct iips_port *port = dev->data->dev_private;
 	struct rte_eth_stats below;

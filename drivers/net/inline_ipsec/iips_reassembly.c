@@ -99,7 +99,8 @@ static bool read_ipv6(const struct rte_mbuf *m, struct fragment *f)
 		return false;
 	bits = (uint16_t)(extension[2] << 8 | extension[3]);
 	memcpy(&f->key.id, extension + 4, 4);
-	memcpy(f->key.addresses, ip->src_addr, 32);
+	memcpy(f->key.addresses, IIPS_IPV6_BYTES(ip->src_addr), 16);
+	memcpy(f->key.addresses + 16, IIPS_IPV6_BYTES(ip->dst_addr), 16);
 	f->header = RTE_ETHER_HDR_LEN + sizeof(*ip) + 8;
 	f->offset = bits & 0xfff8;
 	f->last = (bits & 1) == 0;

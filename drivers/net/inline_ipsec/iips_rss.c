@@ -53,7 +53,7 @@ uint32_t iips_rss_hash(const uint8_t *key, uint64_t types, const struct rte_mbuf
 		unaligned_uint32_t word;
 
 		for (i = 0; i < 8; i++) {
-			memcpy(&word, (i < 4 ? ip->src_addr : ip->dst_addr) + (i % 4) * 4, 4);
+			memcpy(&word, (i < 4 ? IIPS_IPV6_BYTES(ip->src_addr) : IIPS_IPV6_BYTES(ip->dst_addr)) + (i % 4) * 4, 4);
 			input[n++] = rte_be_to_cpu_32(word);
 		}
 	}
