@@ -11,6 +11,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import builds
+import dependencies
 import process
 import sysroot
 import tally
@@ -18,8 +19,8 @@ import tally
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LOGS = ROOT / "build" / "logs"
 TRIPLET = "aarch64-linux-gnu"
-PACKAGES = ("libc6-dev", "libdpdk-dev", "libssl-dev", "libconfig++-dev", "nlohmann-json3-dev", "libgtest-dev", "libgmock-dev", "libbenchmark-dev",
-            "libsystemd-dev", "prometheus-cpp-dev", "libmicrohttpd-dev", "dpdk-dev")
+# Commands of the build group run on this machine.
+COMMANDS = ("g++", "meson", "ninja-build", "pkg-config", "python3")
 # What the compiler may use. "generic" is every 64-bit Arm server: AES and PMULL are found at run time by OpenSSL. "bluefield2" is Cortex-A72.
 CPUS = {
     "generic": ("-march=armv8-a", "-moutline-atomics"),
@@ -61,6 +62,11 @@ class BuildError(Exception):
     pass
 
 
+def packages():
+    """What the sysroot has: the libraries of deps.sh's build group, the C library, and dpdk-test for the model port."""
+    return ("libc6-dev", "dpdk-dev", *(p for p in dependencies.of_group("build") if p not in COMMANDS))
+
+
 class Arm64:
     def __init__(self, cpu, jobs):
         self.cpu = cpu
@@ -71,7 +77,7 @@ class Arm64:
 
     def cross_file(self):
         """The sysroot, and meson's description of it; makes what is not there."""
-        self.sysroot = sysroot.Sysroot("arm64", PACKAGES, self.log).make()
+        self.sysroot = sysroot.Sysroot("arm64", packages(), self.log).make()
         self._check_version(self.sysroot)
         text = self._cross_file(self.sysroot)
         file = self.directory.with_suffix(".ini")
