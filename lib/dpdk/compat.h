@@ -1,8 +1,8 @@
 // What differs between DPDK 22.11, which is built and tested here, and later releases up to 25.11. Nothing else in the tree asks for a
 // version, but for the model port's own iips_compat.h, which shares nothing with lib/.
 //
-// Read in the release notes and in the headers of 23.11, 24.11 and 25.11; the sources were compiled against those headers once, by hand,
-// and not linked or run. What changed for us without changing a declaration:
+// Read in the release notes. Every file that includes DPDK was compiled against the headers of 25.11, and those that need what is below
+// against 23.11 and 24.11 too: once, by hand, for x86-64. Nothing was linked or run. What changed without changing a declaration:
 // - 23.11: a hash key needs its length in rte_eth_rss_conf; port.cc and rss.cc have always given it.
 // - 25.11: rte_eth_stats has no counters per queue; none were read.
 #pragma once
