@@ -1,13 +1,13 @@
 """Clean Debian roots: made once by debootstrap, copied for each use, entered with namespaces of their own."""
 
+import hashlib
 import os
 import pathlib
 import re
 import shutil
 import subprocess
-import time
+import tempfile
 
-CACHE_DAYS = 7
 ENTER = """\
 set -e
 mount --make-rprivate /
@@ -21,6 +21,9 @@ exec chroot ${user:+--userspec="$user"} "$root" /usr/bin/env -C "$directory" "$@
 """
 
 
+ARCHIVES = "var/cache/apt/archives"
+
+
 class RootError(Exception):
     pass
 
@@ -30,14 +33,17 @@ def release():
     return re.search(r"^VERSION_CODENAME=(\S+)", text, re.MULTILINE).group(1)
 
 
+def cache():
+    return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "ipsec-gw" / "roots"
+
+
 def base(log):
-    """A tar file with a minimal root of this machine's release and archives; kept for a week."""
-    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "ipsec-gw" / "roots"
-    file = cache / f"{release()}.tar"
-    if file.exists() and time.time() - file.stat().st_mtime < CACHE_DAYS * 86400:
+    """A tar file with a minimal root of this machine's release and archives; kept until the archives have other versions of what is in it."""
+    file = cache() / f"{release()}-{_versions()}.tar"
+    if file.exists():
         return file
-    cache.mkdir(parents=True, exist_ok=True)
-    work = cache / f".{os.getpid()}"
+    cache().mkdir(parents=True, exist_ok=True)
+    work = pathlib.Path(tempfile.mkdtemp(prefix=".", dir=cache()))
     try:
         _run(["debootstrap", "--variant=minbase", release(), work / "root", _archive()], log, 900)
         # The same archives, security updates included, by the same way.
@@ -46,10 +52,22 @@ def base(log):
             for path in pathlib.Path("/etc").glob(pattern):
                 _copy(path, work / "root" / path.relative_to("/"))
         _run(["tar", "-C", work / "root", "-cf", work / "tar", "."], log, 300)
+        for old in cache().glob(f"{release()}*.tar"):
+            old.unlink()
         (work / "tar").rename(file)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return file
+
+
+def _versions():
+    """A hash of what debootstrap would unpack, as far as apt knows, and of where from."""
+    text = subprocess.run(["apt-cache", "dumpavail"], capture_output=True, text=True, check=True).stdout
+    lines = [_archive()]
+    for paragraph in text.split("\n\n"):
+        if re.search(r"^(Essential: yes|Priority: required|Package: apt)$", paragraph, re.MULTILINE):
+            lines.append(" ".join(re.findall(r"^(?:Package|Version): (.*)$", paragraph, re.MULTILINE)))
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:16]
 
 
 def _archive():
@@ -61,6 +79,16 @@ def _archive():
         if codename == release():
             return uri
     raise RootError("apt has no package lists of this release: run apt-get update")
+
+
+def _link(source, destination):
+    """Roots may be on another file system than the cache."""
+    try:
+        os.link(source, destination)
+    except FileExistsError:
+        pass
+    except OSError:
+        shutil.copy(source, destination)
 
 
 def _copy(source, destination):
@@ -94,7 +122,27 @@ class Root:
         root = cls(where, log)
         root.where.mkdir(parents=True)
         _run(["tar", "-C", root.where, "-xf", tar], log, 300)
+        root.lend_archives()
         return root
+
+    def lend_archives(self):
+        """Packages that roots before this one downloaded: apt takes them where version and hash are right."""
+        to = self.where / ARCHIVES
+        to.mkdir(parents=True, exist_ok=True)
+        for deb in (cache() / "archives").glob("*.deb"):
+            _link(deb, to / deb.name)
+
+    def keep_archives(self):
+        """What it downloaded, for roots to come; older versions of the same go."""
+        kept = cache() / "archives"
+        kept.mkdir(parents=True, exist_ok=True)
+        for deb in (self.where / ARCHIVES).glob("*.deb"):
+            name, _, rest = deb.name.partition("_")
+            if (kept / deb.name).exists():
+                continue
+            for old in kept.glob(f"{name}_*_{rest.rpartition('_')[2]}"):
+                old.unlink()
+            _link(deb, kept / deb.name)
 
     def copy_as(self, where):
         _run(["cp", "-a", "--reflink=auto", self.where, where], self.log, 600)
