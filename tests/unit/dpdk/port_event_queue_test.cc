@@ -36,7 +36,12 @@ TEST(PortEventQueue, KeepsTheOrderAndCountsWhatFoundItFull)
 /// A reader that sleeps whenever it has taken all: a lost wake-up would leave it in poll().
 TEST(PortEventQueue, LosesNoWakeUp)
 {
+#ifdef __SANITIZE_THREAD__
+    // One: producers of an rte_ring wait for each other by relaxed loads, which the sanitizer does not follow.
+    constexpr uint16_t kWriters = 1;
+#else
     constexpr uint16_t kWriters = 3;
+#endif
     constexpr uint64_t kEvents = 10'000;  // of each
     const auto queue = PortEventQueue::create(kWriters * kEvents).value();
     std::vector<std::thread> writers;

@@ -25,6 +25,8 @@ void carry(Gateway& one, Gateway& two)
     two.sent(kLan);
 }
 
+constexpr uint64_t kFineCounterHz = 1'000'000'000;
+
 void check(const Worker& worker)
 {
     const esp::StageClock& stages = worker.stages();
@@ -33,7 +35,8 @@ void check(const Worker& worker)
     uint64_t sum = 0;
     for (size_t i = 0; i < telemetry::kStageCount; i++) {
         const auto stage = static_cast<Stage>(i);
-        EXPECT_GT(stages.cycles(stage), 0u) << telemetry::stage_name(stage);
+        // Where the counter ticks slower than the CPU, as Arm's does, a short stage may fall between two ticks.
+        EXPECT_TRUE(stages.cycles(stage) > 0 || rte_get_tsc_hz() < kFineCounterHz) << telemetry::stage_name(stage);
         sum += stages.cycles(stage);
     }
     EXPECT_LE(sum, worker.counters().busy_cycles.get());
