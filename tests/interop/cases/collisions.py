@@ -264,9 +264,9 @@ def case_each_collision_settles(sites):
         wait_for(lambda: not any(s.wrong() for s in all_of_them), lambda: f"{[(s.name, s.wrong()) for s in all_of_them if s.wrong()]}", 60)
         lost = [(s.name, *lost_pings(ping)) for s, ping in zip(all_of_them, pings)]
         logs = gateways["a"].text() + gateways["b"].text()
-        for words, times in (("detected CHILD_REKEY collision", 6), ("detected IKE_REKEY collision", 5), ("TEMPORARY_FAILURE", 8), ("CHILD_SA_NOT_FOUND", 3),
-                             ("INVALID_KE_PAYLOAD", 2), ("DELETE for unknown ESP CHILD_SA", 1)):
-            check(logs.count(words) >= times, f"{words!r} {logs.count(words)} times")
+        for words in ("detected CHILD_REKEY collision", "detected IKE_REKEY collision", "TEMPORARY_FAILURE", "CHILD_SA_NOT_FOUND", "INVALID_KE_PAYLOAD",
+                      "DELETE for unknown ESP CHILD_SA"):
+            check(words in logs, f"no {words!r}: nothing crossed")
         check(not any(count for s, (_, count, _) in zip(all_of_them, lost) if s.result == "up"), f"(lost, sent): {lost}")
     finally:
         for ping in pings:
