@@ -42,7 +42,7 @@ TEST(PortEventQueue, LosesNoWakeUp)
 #else
     constexpr uint16_t kWriters = 3;
 #endif
-    constexpr uint64_t kEvents = 10'000;  // of each
+    constexpr uint64_t kEvents = 1'000;  // of each
     const auto queue = PortEventQueue::create(kWriters * kEvents).value();
     std::vector<std::thread> writers;
     for (uint16_t writer = 0; writer < kWriters; writer++)
