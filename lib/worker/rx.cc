@@ -198,6 +198,15 @@ bool seal_known(Context& context, Burst& burst, size_t i, HitCounter& hits) noex
     return true;
 }
 
+/// What waits for transit, before anything that came after it.
+void flush_clear(Context& context, Burst& burst) noexcept
+{
+    if (burst.clear.count == 0)
+        return;
+    transit_clear(context, *burst.port.view, burst.clear.all());
+    burst.clear.count = 0;
+}
+
 /// Through the stages.
 void dispatch(Context& context, Burst& burst, rte_mbuf* m) noexcept
 {
@@ -219,6 +228,7 @@ void dispatch(Context& context, Burst& burst, rte_mbuf* m) noexcept
             break;
     }
     if (packet.fragment != Fragment::kWhole) [[unlikely]] {
+        flush_clear(context, burst);
         take_fragment(context, m);
     } else if (read_spi(port, m)) {
         context.data.sad->prefetch(packet.spi);
@@ -230,15 +240,6 @@ void dispatch(Context& context, Burst& burst, rte_mbuf* m) noexcept
     } else {
         burst.clear.add(m);
     }
-}
-
-/// What waits for transit, before anything that came after it.
-void flush_clear(Context& context, Burst& burst) noexcept
-{
-    if (burst.clear.count == 0)
-        return;
-    transit_clear(context, *burst.port.view, burst.clear.all());
-    burst.clear.count = 0;
 }
 
 /// Frames in order, but for ESP.
