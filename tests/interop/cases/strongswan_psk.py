@@ -204,8 +204,8 @@ def case_a_dead_peer_is_forgotten(both):
 
 
 def case_a_dead_peer_that_comes_back(both):
-    """dpd_action = restart: charon is killed and started again; the tunnel comes up by itself."""
-    ours, theirs = up(both, [connection(dpd_delay=1, keyingtries=0, child={"dpd_action": "restart"})], their_connections=[connection()], gateway=IMPATIENT)
+    """dpd_action = restart, start_action = start: charon is killed and started again; the tunnel comes up by itself."""
+    ours, theirs = up(both, [connection(dpd_delay=1, child={"dpd_action": "restart", "start_action": "start"})], their_connections=[connection()], gateway=IMPATIENT)
     ours.ike("initiate", "t")
     check(both.ping("a") == 3, "pings are lost")
     theirs.kill()
