@@ -180,17 +180,33 @@ TEST_F(ListenersTest, ADamagedDatagramIsNotHeard)
     EXPECT_EQ(heard.size(), 1u) << "over IPv4 there need not be one";
 }
 
-TEST_F(ListenersTest, FragmentsOfAnIkeMessageAreDroppedAndCounted)
+/// The part of an IPv4 frame's payload from `from` on, in units of 8 bytes, as a fragment.
+Bytes fragment_of(const Bytes& frame, size_t from, size_t bytes, bool more)
 {
-    auto frame = udp_frame(ip("192.0.2.2"), ip("192.0.2.1"), 500, 500, numbered(60));
-    frame[20] = 0x20;  // more fragments
-    frame[24] = frame[25] = 0;
-    const uint16_t sum = net::checksum_be(&frame[14], 20);
-    std::memcpy(&frame[24], &sum, 2);
-    arrive(kOutside, frame);
-    step();
+    constexpr size_t kIp = 14, kHeader = 20;
+    Bytes out(frame.begin(), frame.begin() + kIp + kHeader);
+    const auto at = frame.begin() + static_cast<ptrdiff_t>(kIp + kHeader + from * 8);
+    out.insert(out.end(), at, at + static_cast<ptrdiff_t>(bytes));
+    out[kIp + 2] = 0;
+    out[kIp + 3] = static_cast<uint8_t>(kHeader + bytes);
+    out[kIp + 6] = more ? 0x20 : 0;
+    out[kIp + 7] = static_cast<uint8_t>(from);
+    out[kIp + 10] = out[kIp + 11] = 0;
+    const uint16_t sum = net::checksum_be(&out[kIp], kHeader);
+    std::memcpy(&out[kIp + 10], &sum, sizeof sum);
+    return out;
+}
+
+TEST_F(ListenersTest, HearsAMessageThatCameInFragments)
+{
+    const auto frame = udp_frame(ip("192.0.2.2"), ip("192.0.2.1"), 500, 500, numbered(60));
+    arrive(kOutside, fragment_of(frame, 5, 28, false));
     EXPECT_TRUE(heard.empty());
-    EXPECT_EQ(dropped("fragment"), 1u);
+    arrive(kOutside, fragment_of(frame, 0, 40, true));
+    turn_workers();
+    step();
+    ASSERT_EQ(heard.size(), 1u);
+    EXPECT_EQ(heard[0].payload, numbered(60));
 }
 
 TEST_F(ListenersTest, SendsOverIpv4WithTheMarkerOnPort4500)
