@@ -95,8 +95,9 @@ struct Tunnel {
     {
         // The SA owns its contexts: ours takes their place and owns them.
         in->cipher = new Watched(sa::CipherContextPtr(in->cipher));
-        auto** of_worker = const_cast<sa::CipherContext**>(out->ciphers);
-        of_worker[0] = new Watched(sa::CipherContextPtr(of_worker[0]));
+        auto** own = const_cast<sa::CipherContext**>(out->own_ciphers());
+        sa::CipherContext*& sealing = out->shared_cipher != nullptr ? out->shared_cipher : own[0];
+        sealing = new Watched(sa::CipherContextPtr(sealing));
     }
     sa::OutboundSaPtr out;
     sa::InboundSaPtr in;

@@ -159,7 +159,7 @@ base::Result<void> Installer::publish_outbound(SaRecord& record)
     record.offload_reason = std::move(choice.reason);
     record.installed = std::move(choice.installed);
     auto built = GW_TRY(esp::build_outbound(record.params, workers, parts_.engines, outbound_socket(), record.kind));
-    record.engine = built.sa->ciphers[0] != nullptr ? built.sa->ciphers[0]->engine : "port";
+    record.engine = built.sa->cipher(0) != nullptr ? built.sa->cipher(0)->engine : "port";
     record.engine_reason = std::move(built.engine_reason);
     if (record.installed != nullptr) {
         const offload::PortSession session = record.installed->session();
@@ -260,7 +260,7 @@ base::Result<void> Installer::continue_in_software(SaRecord& record, const std::
         record.standby->iv_base = old.iv_base;
         record.standby->path_mtu.store(old.path_mtu.load(std::memory_order_relaxed), std::memory_order_relaxed);
         record.carried = record.counts();
-        record.engine = record.standby->ciphers[0]->engine;
+        record.engine = record.standby->cipher(0)->engine;
         auto adopted = parts_.sad.adopt(std::move(record.standby));
         if (!adopted)
             return adopted.error();

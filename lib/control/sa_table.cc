@@ -14,8 +14,12 @@ void add(SaCounts& sum, const sa::SaCounters& counters)
     sum.packets += counters.packets.get();
     sum.bytes += counters.bytes.get();
     sum.last_used_tsc = std::max(sum.last_used_tsc, counters.last_used_tsc.get());
+}
+
+void add(SaCounts& sum, const sa::SaDrops& drops)
+{
     for (size_t i = 0; i < sum.drops.size(); i++)
-        sum.drops[i] += counters.drops[i].get();
+        sum.drops[i] += drops.get(static_cast<telemetry::Drop>(i));
 }
 
 }  // namespace
@@ -23,7 +27,8 @@ void add(SaCounts& sum, const sa::SaCounters& counters)
 SaCounts read_counts(const sa::InboundSa& sa)
 {
     SaCounts counts;
-    add(counts, *sa.counters);
+    add(counts, sa.counters);
+    add(counts, sa.drops);
     counts.sequence = sa.replay.highest();
     return counts;
 }
@@ -32,7 +37,8 @@ SaCounts read_counts(const sa::OutboundSa& sa)
 {
     SaCounts counts;
     for (uint16_t worker = 0; worker < sa.workers; worker++)
-        add(counts, sa.counters[worker]);
+        add(counts, sa.counters(worker));
+    add(counts, sa.drops);
     // A burst that does not fit any more has moved the counter past the end.
     const uint64_t next = sa.next_sequence.load(std::memory_order_relaxed);
     counts.sequence = std::min(next - 1, sa.last_sequence);

@@ -79,17 +79,17 @@ constexpr telemetry::Drop kKeep = telemetry::Drop::kCount;  // no reason: the pa
 
 /// Where the packets that one SA loses on one worker go. Out of line: losing packets must not lengthen the loops.
 struct Losses {
-    sa::SaCounters& counters;
+    sa::SaDrops& of_sa;
     DropSink& drops;
 
     [[gnu::cold, gnu::noinline]] void add(rte_mbuf* m, telemetry::Drop reason) const noexcept
     {
-        drops.drop(m, reason, counters);
+        drops.drop(m, reason, of_sa);
     }
     [[gnu::cold, gnu::noinline]] void add(std::span<rte_mbuf*> burst, telemetry::Drop reason) const noexcept
     {
         for (rte_mbuf* m : burst)
-            drops.drop(m, reason, counters);
+            drops.drop(m, reason, of_sa);
     }
 };
 

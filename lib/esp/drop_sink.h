@@ -31,9 +31,9 @@ class DropSink {
             flush();
     }
     /// `reason` must be one of those counted per SA.
-    void drop(rte_mbuf* m, telemetry::Drop reason, sa::SaCounters& sa) noexcept
+    void drop(rte_mbuf* m, telemetry::Drop reason, sa::SaDrops& sa) noexcept
     {
-        sa.drops[static_cast<size_t>(reason)].add(1);
+        sa.add(reason);
         drop(m, reason);
     }
     /// Frees what waits. The worker calls it once per turn.

@@ -1,8 +1,7 @@
 #include <rte_cpuflags.h>
-#include <rte_malloc.h>
 
-#include "base/secret_bytes.h"
 #include "base/text.h"
+#include "dpdk/table_memory.h"
 #include "esp/engine_vaes_gcm_internal.h"
 #include "esp/gcm_vaes_internal.h"
 
@@ -41,8 +40,7 @@ void destroy(CipherContext* base) noexcept
 {
     auto* const context = static_cast<VaesGcmContext*>(base);
     std::destroy_at(context);
-    base::wipe({reinterpret_cast<uint8_t*>(context), sizeof *context});
-    rte_free(context);
+    dpdk::free_table_memory(context, sizeof *context);
 }
 
 }  // namespace
@@ -61,8 +59,7 @@ Result<CipherContextPtr> make_vaes_gcm_context(const KeyRequest& request, int so
     if (!is_gcm(request.suite.encryption))
         return Error{ErrorCode::kUnsupported,
                      base::format("%s cannot do %s", kVaesGcmName, request.suite.name().c_str())};
-    void* const memory = rte_zmalloc_socket("vaes_gcm_key", sizeof(VaesGcmContext), RTE_CACHE_LINE_SIZE,
-                                            socket < 0 ? SOCKET_ID_ANY : socket);
+    void* const memory = dpdk::allocate_table_memory(sizeof(VaesGcmContext), socket);
     if (memory == nullptr)
         return Error{ErrorCode::kResourceExhausted, "no memory for the key of an SA",
                      "give EAL more memory (-m or --socket-mem, and huge pages to match)"};
@@ -77,7 +74,9 @@ Result<CipherContextPtr> make_vaes_gcm_context(const KeyRequest& request, int so
     context->destroy = &destroy;
     context->engine = kVaesGcmName;
     context->shareable = true;
-    context->hot_bytes = sizeof *context;
+    context->tail_from = static_cast<uint16_t>(context->round_key(0) - static_cast<const uint8_t*>(memory));
+    const size_t round_keys = layout.key_bytes / 4 + 7;
+    context->hot_bytes = static_cast<uint16_t>(context->tail_from + round_keys * sizeof context->blocks[0]);
     return CipherContextPtr(context);
 }
 

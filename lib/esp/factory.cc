@@ -98,6 +98,8 @@ base::Result<BuiltInbound> build_inbound(const model::SaParams& params, uint16_t
     sa->align_bytes = layout.align_bytes;
     sa->udp_local_port = params.udp ? params.udp->local_port : uint16_t{0};
     sa->udp_remote_port = params.udp ? params.udp->remote_port : uint16_t{0};
+    if (params.lifetime.hard_packets != 0 || params.lifetime.hard_bytes != 0)
+        sa->flags |= sa::kSaLimited;
     sa->hard_packets = params.lifetime.hard_packets;
     sa->hard_bytes = params.lifetime.hard_bytes;
     sa->local = params.local;
@@ -134,6 +136,7 @@ base::Result<BuiltOutbound> build_outbound(const model::SaParams& params, uint16
     sa->next_sequence.store(std::min(params.first_sequence, sa->last_sequence + 1), std::memory_order_relaxed);
     sa->local = params.local;
     sa->remote = params.remote;
+    std::copy_n(params.remote.data(), params.remote.bytes().size(), sa->peer);
     return BuiltOutbound{std::move(sa), std::move(keyed.reason)};
 }
 

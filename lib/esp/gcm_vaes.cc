@@ -62,7 +62,7 @@ struct Pass {
     /// For vector `i` of a group.
     GW_VAES_INLINE const uint8_t* group_powers(uint32_t i) const noexcept
     {
-        return context.powers[kGcmPowers - kGcmGroupBlocks + i * kVectorBlocks];
+        return context.power(kGcmPowers - kGcmGroupBlocks + i * kVectorBlocks);
     }
     GW_VAES_INLINE void prepare(uint32_t vectors) noexcept
     {
@@ -139,7 +139,7 @@ struct Pass {
     GW_VAES_INLINE void finish() noexcept
     {
         const uint32_t blocks = (left + kBlockBytes - 1) / kBlockBytes;
-        const uint8_t* powers = context.powers[kGcmPowers - 1 - blocks];
+        const uint8_t* powers = context.power(kGcmPowers - 1 - blocks);
         const uint32_t last_bytes = left - (kVectors == 0 ? 0 : kVectors - 1) * kVectorBytes;
         const __mmask64 present = _bzhi_u64(~uint64_t{0}, last_bytes);
         __m512i in[kVectors + 1];
@@ -334,7 +334,7 @@ GW_VAES_INLINE uint32_t run_four(const VaesGcmContext& context, const RoundKeys<
         store_front(packets[i]->esp, out, bytes[i], context.icv_bytes);
         const __m512i text = kSeals ? _mm512_maskz_mov_epi8(_bzhi_u64(~uint64_t{0}, bytes[i]), out) : in[i];
         const __m512i hashed = reverse_blocks(_mm512_mask_mov_epi64(text, kBlock0Halves, aad));
-        const __m512i powers = load(context.powers[kGcmPowers - 1 - (bytes[i] + kBlockBytes - 1) / kBlockBytes]);
+        const __m512i powers = load(context.power(kGcmPowers - 1 - (bytes[i] + kBlockBytes - 1) / kBlockBytes));
         Products sum = {};
         multiply(sum, hashed, powers);
         low[i] = sum.low;
@@ -347,7 +347,7 @@ GW_VAES_INLINE uint32_t run_four(const VaesGcmContext& context, const RoundKeys<
                                              kAadBits, text_bits(0));
     Products sum = {add_lanes_of_each(low), add_lanes_of_each(middle), add_lanes_of_each(high)};
     multiply(sum, lengths,
-             in_lanes(_mm_load_si128(reinterpret_cast<const __m128i*>(context.powers[kGcmPowers - 1]))));
+             in_lanes(_mm_load_si128(reinterpret_cast<const __m128i*>(context.power(kGcmPowers - 1)))));
     const __m512i icvs = _mm512_xor_si512(reverse_blocks(reduce_lanes(sum)), first_lanes_of_each(state));
     if constexpr (!kSeals) {
         // All bytes at once: the time does not tell how many were right.

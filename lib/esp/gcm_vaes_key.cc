@@ -37,13 +37,13 @@ GW_VAES void expand_key(VaesGcmContext& context, std::span<const uint8_t> key, u
         }
         words[i] = words[i - key_words] ^ word;
     }
-    std::memcpy(context.round_keys, words, 16 * (rounds + 1));
+    std::memcpy(context.blocks[kGcmPowers], words, 16 * (rounds + 1));
     base::wipe({reinterpret_cast<uint8_t*>(words), sizeof words});
 }
 
 GW_VAES __m128i encrypt_zero_block(const VaesGcmContext& context, uint32_t rounds) noexcept
 {
-    const auto key = [&context](uint32_t i) { return reinterpret_cast<const __m128i*>(context.round_keys[i]); };
+    const auto key = [&context](uint32_t i) { return reinterpret_cast<const __m128i*>(context.round_key(i)); };
     __m128i state = _mm_load_si128(key(0));
     for (uint32_t i = 1; i < rounds; i++)
         state = _mm_aesenc_si128(state, _mm_load_si128(key(i)));
@@ -66,7 +66,7 @@ GW_VAES void set_powers(VaesGcmContext& context, __m128i hash_key) noexcept
     const __m128i first = times_x(reversed);
     __m128i power = first;
     for (uint32_t i = kGcmPowers; i-- > 0;) {
-        _mm_store_si128(reinterpret_cast<__m128i*>(context.powers[i]), power);
+        _mm_store_si128(reinterpret_cast<__m128i*>(context.blocks[i]), power);
         Products product = {};
         multiply(product, _mm512_zextsi128_si512(power), _mm512_zextsi128_si512(first));
         power = reduce(product);

@@ -104,7 +104,7 @@ struct RoundKeys {
     GW_VAES_INLINE explicit RoundKeys(const VaesGcmContext& context) noexcept
     {
         for (int i = 0; i <= kRounds; i++)
-            of[i] = in_lanes(_mm_load_si128(reinterpret_cast<const __m128i*>(context.round_keys[i])));
+            of[i] = in_lanes(_mm_load_si128(reinterpret_cast<const __m128i*>(context.round_key(i))));
     }
 };
 

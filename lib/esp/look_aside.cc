@@ -24,7 +24,7 @@ struct LookAside::Lane {
 struct LookAside::Submission {
     LookAsideContext& context;
     void* sa;
-    sa::SaCounters& counters;
+    sa::SaDrops& of_sa;
     std::span<rte_mbuf*> packets;
     const sa::EspText* texts;
     const uint64_t* sequences;    // inbound
@@ -38,12 +38,12 @@ LookAsideContext& context_of(sa::CipherContext* cipher) noexcept
     return static_cast<LookAsideContext&>(*cipher);
 }
 
-/// Charged to the SA; its counters on this worker.
-sa::SaCounters& counters_of(const LookAsideContext& context, void* sa, uint16_t worker) noexcept
+/// Charged to the SA.
+sa::SaDrops& drops_of(const LookAsideContext& context, void* sa) noexcept
 {
     if (context.direction == model::Direction::kInbound)
-        return *static_cast<sa::InboundSa*>(sa)->counters;
-    return static_cast<sa::OutboundSa*>(sa)->counters[worker];
+        return static_cast<sa::InboundSa*>(sa)->drops;
+    return static_cast<sa::OutboundSa*>(sa)->drops;
 }
 
 void add_in_flight(LookAsideContext& context, uint32_t packets) noexcept
@@ -88,7 +88,7 @@ void LookAside::submit(const Submission& submission, DropSink& drops) noexcept
     }
     const uint16_t filled = submission.context.fill(submission.context, {operations.data(), count});
     for (size_t i = filled; i < count; i++) {
-        drops.drop(submission.packets[i], Drop::kCipher, submission.counters);
+        drops.drop(submission.packets[i], Drop::kCipher, submission.of_sa);
         lane.queue->give_back(operations[i]);
     }
     add_in_flight(submission.context, filled);
@@ -106,24 +106,23 @@ void LookAside::open(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& dr
     StagedOpen staged;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
     burst = burst.first(stage_open(sa, burst, staged, drops));
     const size_t room = std::min<size_t>(burst.size(), lanes_[context.device_index].queue->room());
-    Losses{*sa.counters, drops}.add(burst.subspan(room), Drop::kCryptoFull);
-    submit({context, &sa, *sa.counters, burst.first(room), staged.texts.data(), staged.sequences.data(), nullptr},
+    Losses{sa.drops, drops}.add(burst.subspan(room), Drop::kCryptoFull);
+    submit({context, &sa, sa.drops, burst.first(room), staged.texts.data(), staged.sequences.data(), nullptr},
            drops);
 }
 
 void LookAside::seal(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
-    LookAsideContext& context = context_of(sa.ciphers[worker_]);
-    sa::SaCounters& counters = sa.counters[worker_];
+    LookAsideContext& context = context_of(sa.cipher(worker_));
     // Before they get sequence numbers: the peer would see a gap.
     const size_t room = std::min<size_t>(burst.size(), lanes_[context.device_index].queue->room());
-    Losses{counters, drops}.add(burst.subspan(room), Drop::kCryptoFull);
+    Losses{sa.drops, drops}.add(burst.subspan(room), Drop::kCryptoFull);
     if (room == 0)
         return;
     FramedSeal framed;  // NOLINT(cppcoreguidelines-pro-type-member-init): written before it is read
-    frame_seal(sa, worker_, burst.first(room), framed, drops);
+    frame_seal(sa, burst.first(room), framed, drops);
     submit(
-        {context, &sa, counters, burst.first(framed.packets), framed.texts.data(), nullptr, framed.inner_bytes.data()},
+        {context, &sa, sa.drops, burst.first(framed.packets), framed.texts.data(), nullptr, framed.inner_bytes.data()},
         drops);
 }
 
@@ -150,7 +149,7 @@ void LookAside::refused(Lane& lane, rte_crypto_op* operation, DropSink& drops) n
     const Drop reason = !failed                                           ? Drop::kCryptoFull
                         : context.direction == model::Direction::kInbound ? Drop::kAuth
                                                                           : Drop::kCipher;
-    drops.drop(sym_of(operation).m_src, reason, counters_of(context, data.sa, worker_));
+    drops.drop(sym_of(operation).m_src, reason, drops_of(context, data.sa));
     lane.queue->give_back(operation);
     take_in_flight(context, 1);
     in_flight_--;

@@ -22,7 +22,7 @@ struct Budget {
     uint64_t bytes;
 
     explicit Budget(const sa::InboundSa& sa) noexcept
-        : packets(left(sa.hard_packets, sa.counters->packets)), bytes(left(sa.hard_bytes, sa.counters->bytes))
+        : packets(left(sa.hard_packets, sa.counters.packets)), bytes(left(sa.hard_bytes, sa.counters.bytes))
     {
     }
     static uint64_t left(uint64_t limit, const telemetry::Counter& used) noexcept
@@ -43,7 +43,7 @@ struct Budget {
 
 bool is_limited(const sa::InboundSa& sa) noexcept
 {
-    return (sa.hard_packets | sa.hard_bytes) != 0;
+    return sa.is(sa::kSaLimited);
 }
 
 constexpr Drop reason_of(sa::Replay verdict) noexcept
@@ -322,9 +322,9 @@ uint16_t finish(sa::InboundSa& sa, std::span<rte_mbuf*> candidates, const Losses
         candidates[kept++] = m;
     }
     if (kept != 0) {
-        sa.counters->packets.add(kept);
-        sa.counters->bytes.add(bytes);
-        sa.counters->last_used_tsc.set(rte_rdtsc());
+        sa.counters.packets.add(kept);
+        sa.counters.bytes.add(bytes);
+        sa.counters.last_used_tsc.set(rte_rdtsc());
     }
     return kept;
 }
@@ -344,7 +344,7 @@ bool is_spent(const sa::InboundSa& sa) noexcept
 template <class S>
 uint16_t open_shape(sa::InboundSa& sa, std::span<rte_mbuf*> burst, Text text, DropSink& drops) noexcept
 {
-    const Losses losses{*sa.counters, drops};
+    const Losses losses{sa.drops, drops};
     if (is_spent(sa)) [[unlikely]] {
         losses.add(burst, Drop::kExpired);
         return 0;
@@ -384,7 +384,7 @@ uint16_t open_deciphered_burst(sa::InboundSa& sa, std::span<rte_mbuf*> burst, Dr
 
 uint16_t stage_open(const sa::InboundSa& sa, std::span<rte_mbuf*> burst, StagedOpen& staged, DropSink& drops) noexcept
 {
-    const Losses losses{*sa.counters, drops};
+    const Losses losses{sa.drops, drops};
     if (is_spent(sa)) [[unlikely]] {
         losses.add(burst, Drop::kExpired);
         return 0;
@@ -395,7 +395,7 @@ uint16_t stage_open(const sa::InboundSa& sa, std::span<rte_mbuf*> burst, StagedO
 uint16_t finish_open(sa::InboundSa& sa, std::span<rte_mbuf*> burst, const StagedOpen& staged, uint64_t authentic,
                      DropSink& drops) noexcept
 {
-    return kFinish[shape_index(sa)](sa, burst, Losses{*sa.counters, drops}, staged, authentic);
+    return kFinish[shape_index(sa)](sa, burst, Losses{sa.drops, drops}, staged, authentic);
 }
 
 uint16_t accept_opened(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
@@ -406,7 +406,7 @@ uint16_t accept_opened(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& 
         Budget budget(sa);
         for (rte_mbuf* m : burst) {
             if (!budget.take(m->data_len)) {
-                drops.drop(m, Drop::kExpired, *sa.counters);
+                drops.drop(m, Drop::kExpired, sa.drops);
                 continue;
             }
             burst[kept++] = m;
@@ -418,9 +418,9 @@ uint16_t accept_opened(sa::InboundSa& sa, std::span<rte_mbuf*> burst, DropSink& 
         return 0;
     for (const rte_mbuf* m : burst.first(kept))
         bytes += m->data_len;
-    sa.counters->packets.add(kept);
-    sa.counters->bytes.add(bytes);
-    sa.counters->last_used_tsc.set(rte_rdtsc());
+    sa.counters.packets.add(kept);
+    sa.counters.bytes.add(bytes);
+    sa.counters.last_used_tsc.set(rte_rdtsc());
     return kept;
 }
 

@@ -293,7 +293,7 @@ void leave_to_port(std::span<rte_mbuf*> burst, const sa::EspText* texts) noexcep
 [[gnu::noinline]] void write_ivs(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, Framed& framed,
                                  const Losses& losses) noexcept
 {
-    sa::CipherContext* writer = sa.ciphers[worker];
+    sa::CipherContext* writer = sa.cipher(worker);
     if (writer == nullptr)
         return;
     const uint64_t written = writer->seal(*writer, {framed.texts.data(), framed.packets});
@@ -329,7 +329,7 @@ bool is_within_limits(const sa::OutboundSa& sa, const Reservation& numbers, std:
 
 /// Full protocol: numbers, framing and cipher are the port's. It takes a number for each packet it is given, so what is counted here is never
 /// behind its count, and limits hold whatever it makes of them.
-uint16_t leave_whole(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, const Losses& losses) noexcept
+uint16_t leave_whole(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, const Losses& losses) noexcept
 {
     if (!is_within_limits(sa, reserve(sa, static_cast<uint32_t>(burst.size())), burst, losses)) [[unlikely]]
         return 0;
@@ -338,7 +338,7 @@ uint16_t leave_whole(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, const Losse
         bytes += m->data_len;
         m->ol_flags |= RTE_MBUF_F_TX_SEC_OFFLOAD;
     }
-    count_sealed(losses.counters, burst.size(), bytes);
+    count_sealed(sa.counters(worker), burst.size(), bytes);
     return static_cast<uint16_t>(burst.size());
 }
 
@@ -355,21 +355,21 @@ template <class S>
 
 /// Behind the cipher.
 template <class S>
-[[gnu::always_inline]] inline uint16_t finish_shape(std::span<rte_mbuf*> burst, Framed& framed, uint64_t sealed,
-                                                    const Losses& losses) noexcept
+[[gnu::always_inline]] inline uint16_t finish_shape(sa::SaCounters& counters, std::span<rte_mbuf*> burst,
+                                                    Framed& framed, uint64_t sealed, const Losses& losses) noexcept
 {
     if (sealed != burst_mask(framed.packets)) [[unlikely]]
         drop_unsealed(burst.first(framed.packets), sealed, framed, losses);
     if constexpr (S::kUdp && S::kIpv6)
         finish_udp<S>(burst.first(framed.packets), framed.texts.data());
-    count_sealed(losses.counters, framed.packets, framed.bytes);
+    count_sealed(counters, framed.packets, framed.bytes);
     return framed.packets;
 }
 
 template <class S>
 uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, DropSink& drops) noexcept
 {
-    const Losses losses{sa.counters[worker], drops};
+    const Losses losses{sa.drops, drops};
     Framed framed;  // NOLINT(cppcoreguidelines-pro-type-member-init): the arrays are written before they are read
     number_and_frame<S>(sa, burst, framed, losses);
     if (framed.packets == 0)
@@ -378,14 +378,14 @@ uint16_t seal_shape(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
         if constexpr (!S::kCounterIv)
             write_ivs(sa, worker, burst, framed, losses);
         leave_to_port(burst.first(framed.packets), framed.texts.data());
-        count_sealed(losses.counters, framed.packets, framed.bytes);
+        count_sealed(sa.counters(worker), framed.packets, framed.bytes);
         return framed.packets;
     }
-    sa::CipherContext& cipher = *sa.ciphers[worker];
+    sa::CipherContext& cipher = *sa.cipher(worker);
     drops.clock.enter(telemetry::Stage::kCipher);
     const uint64_t sealed = cipher.seal(cipher, {framed.texts.data(), framed.packets});
     drops.clock.enter(telemetry::Stage::kEsp);
-    return finish_shape<S>(burst, framed, sealed, losses);
+    return finish_shape<S>(sa.counters(worker), burst, framed, sealed, losses);
 }
 
 using SealFunction = uint16_t (*)(sa::OutboundSa&, uint16_t, std::span<rte_mbuf*>, DropSink&) noexcept;
@@ -395,7 +395,8 @@ constexpr auto kSeal = for_each_shape([]<uint8_t kFlags>() -> SealFunction { ret
 using FrameFunction = void (*)(sa::OutboundSa&, std::span<rte_mbuf*>, Framed&, const Losses&) noexcept;
 constexpr auto kFrame =
     for_each_shape([]<uint8_t kFlags>() -> FrameFunction { return number_and_frame<Shape<kFlags>>; });
-using FinishFunction = uint16_t (*)(std::span<rte_mbuf*>, Framed&, uint64_t, const Losses&) noexcept;
+using FinishFunction = uint16_t (*)(sa::SaCounters&, std::span<rte_mbuf*>, Framed&, uint64_t,
+                                    const Losses&) noexcept;
 constexpr auto kFinish = for_each_shape([]<uint8_t kFlags>() -> FinishFunction { return finish_shape<Shape<kFlags>>; });
 
 }  // namespace
@@ -405,20 +406,19 @@ uint16_t seal_burst(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> bu
     if (burst.empty())
         return 0;
     if (sa.kind == sa::OffloadKind::kFullProtocol)
-        return leave_whole(sa, burst, Losses{sa.counters[worker], drops});
+        return leave_whole(sa, worker, burst, Losses{sa.drops, drops});
     return kSeal[shape_index(sa)](sa, worker, burst, drops);
 }
 
-void frame_seal(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, FramedSeal& framed,
-                DropSink& drops) noexcept
+void frame_seal(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, FramedSeal& framed, DropSink& drops) noexcept
 {
-    kFrame[shape_index(sa)](sa, burst, framed, Losses{sa.counters[worker], drops});
+    kFrame[shape_index(sa)](sa, burst, framed, Losses{sa.drops, drops});
 }
 
 uint16_t finish_seal(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, FramedSeal& framed,
                      uint64_t sealed, DropSink& drops) noexcept
 {
-    return kFinish[shape_index(sa)](burst, framed, sealed, Losses{sa.counters[worker], drops});
+    return kFinish[shape_index(sa)](sa.counters(worker), burst, framed, sealed, Losses{sa.drops, drops});
 }
 
 }  // namespace ipsecgw::esp

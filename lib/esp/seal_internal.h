@@ -20,8 +20,7 @@ struct FramedSeal {
 
 /// Sequence numbers, headers and trailers; requirements and drops as seal_burst's. The first framed.packets of `burst`
 /// are left. Threads: any worker.
-void frame_seal(sa::OutboundSa& sa, uint16_t worker, std::span<rte_mbuf*> burst, FramedSeal& framed,
-                DropSink& drops) noexcept;
+void frame_seal(sa::OutboundSa& sa, std::span<rte_mbuf*> burst, FramedSeal& framed, DropSink& drops) noexcept;
 
 /// The rest: drops what the cipher has not sealed (bit i of `sealed`: it has), and counts. `framed` describes `burst`,
 /// of one or several frame_seal, in order. Returns the survivors as seal_burst does. Threads: the worker that framed.

@@ -48,13 +48,22 @@ struct CipherContext {
     /// Several threads may run bursts at the same time. Never so for an AES-CBC context that seals: it owns a source of
     /// IVs.
     bool shareable = false;
-    /// From here on, what a burst reads: worth fetching ahead.
+    /// What a burst reads, in bytes from here: the context itself, then as much before `tail_from` as a text is long, then
+    /// all up to `hot_bytes`. An engine that does not care has its first line.
     uint16_t hot_bytes = 64;
+    uint16_t tail_from = 64;
 
-    void prefetch() const noexcept
+    /// Fetches ahead what a text of about `bytes` needs.
+    void prefetch(uint32_t bytes) const noexcept
     {
-        for (uint32_t at = 0; at < hot_bytes; at += RTE_CACHE_LINE_SIZE)
-            rte_prefetch0(reinterpret_cast<const uint8_t*>(this) + at);
+        constexpr uint32_t kLine = RTE_CACHE_LINE_SIZE;
+        constexpr uint32_t kAround = 48;  // header, lengths and padding
+        const auto* const start = reinterpret_cast<const uint8_t*>(this);
+        rte_prefetch0(start);
+        const uint32_t before = bytes + kAround;
+        const uint32_t from = before + kLine < tail_from ? tail_from - before : kLine;
+        for (uint32_t at = from / kLine * kLine; at < hot_bytes; at += kLine)
+            rte_prefetch0(start + at);
     }
 };
 

@@ -4,19 +4,16 @@
 #include <new>
 #include <utility>
 
-#include <rte_malloc.h>
-
-#include "base/secret_bytes.h"
 #include "base/text.h"
+#include "dpdk/table_memory.h"
 #include "sa/sa_memory_internal.h"
 #include "sa/spd.h"
 
 namespace ipsecgw::sa {
 namespace {
 
-// One block: the SA, its counters, and the bitmap of a window too large for the SA's own line.
-constexpr size_t kCountersOffset = sizeof(InboundSa);
-constexpr size_t kWordsOffset = kCountersOffset + sizeof(SaCounters);
+// One block: the SA, and the bitmap of a window too large for the SA's own line.
+constexpr size_t kWordsOffset = sizeof(InboundSa);
 
 size_t far_words(uint16_t replay_window)
 {
@@ -35,11 +32,10 @@ base::Result<InboundSaPtr> allocate_inbound(uint16_t replay_window, bool esn, in
                            base::format("a replay window of %u packets is too large", replay_window),
                            base::format("the largest is %u", ReplayWindow::kMaxPackets)};
     const size_t bytes = block_bytes(replay_window);
-    auto* block = static_cast<uint8_t*>(allocate_sa_memory("inbound_sa", bytes, socket));
+    auto* block = static_cast<uint8_t*>(dpdk::allocate_table_memory(bytes, socket));
     if (block == nullptr)
         return out_of_sa_memory("an inbound SA", socket);
     auto* sa = new (block) InboundSa{};
-    sa->counters = new (block + kCountersOffset) SaCounters{};
     sa->flags = esn ? kSaEsn : 0;
     const size_t far = far_words(replay_window);
     sa->replay.attach(replay_window, far == 0 ? std::span<uint64_t>(sa->near_window)
@@ -60,9 +56,8 @@ void InboundSaDeleter::operator()(InboundSa* sa) const noexcept
         sa->cipher->destroy(sa->cipher);
     delete sa->selectors.load(std::memory_order_relaxed);
     const size_t bytes = block_bytes(sa->replay.packets());
-    std::destroy_at(sa->counters);
     std::destroy_at(sa);
-    free_sa_memory(sa, bytes);
+    dpdk::free_table_memory(sa, bytes);
 }
 
 }  // namespace ipsecgw::sa

@@ -28,13 +28,16 @@ enum SaFlags : uint8_t {
     kSaCopyDscp = 1 << 4,   // inbound: inward; outbound: outward
     kSaEcn = 1 << 5,        // RFC 6040 normal mode
     kSaCopyFlowLabel = 1 << 6,
+    kSaLimited = 1 << 7,    // inbound: hard_packets or hard_bytes is set
 };
 
-/// Words of replay window that fit behind it on its cache line: windows of up to 192 packets (64-byte lines) cost one line.
-inline constexpr size_t kNearWindowWords = (RTE_CACHE_LINE_SIZE - sizeof(ReplayWindow)) / sizeof(uint64_t);
+/// Words of replay window that fit behind it on its cache line: the usual window of 64 packets costs no further line
+/// (one of 448 where lines have 128 bytes).
+inline constexpr size_t kNearWindowWords =
+    (RTE_CACHE_LINE_SIZE - sizeof(SaCounters) - sizeof(ReplayWindow)) / sizeof(uint64_t);
 
 /// One writer publishes it, one owner worker uses it, QSBR frees it. Never edited in place after publication, except
-/// `selectors`, which is itself a published pointer.
+/// `selectors`, which is itself a published pointer. A packet touches the first two lines, and the cipher's.
 ///
 /// Memory order: line 0 and the cold lines are written before the SAD's release store and read behind its acquire load.
 /// The owner's lines need no order, as one thread uses them; the owner of an SA never changes, and a packet that comes
@@ -51,32 +54,34 @@ struct alignas(RTE_CACHE_LINE_SIZE) InboundSa {
     uint8_t align_bytes;                              // ciphertext is a multiple of this
     uint16_t udp_local_port;                          // host order; 0 without kSaUdp
     CipherContext* cipher;                            // owned; used by the owner worker only
-    SaCounters* counters;                             // owned; written by the owner worker only
     std::atomic<const SelectorSet*> selectors;        // owned; set by Spd::set_selectors; null: nothing may pass
-    uint64_t hard_packets;                            // 0 is none; the owner enforces both exactly
-    uint64_t hard_bytes;
     uint32_t generation;                              // of the slot; with it, the SA's tag
     OffloadKind kind;
+    net::IpAddress local;
 
-    // Line 1 and on. The owner worker's.
-    alignas(RTE_CACHE_LINE_SIZE) ReplayWindow replay;
-    uint64_t near_window[kNearWindowWords];           // the window's bitmap where it fits, else that lies behind the counters
+    // Line 1. The owner worker's; control reads the counters.
+    alignas(RTE_CACHE_LINE_SIZE) SaCounters counters;
+    ReplayWindow replay;
+    uint64_t near_window[kNearWindowWords];           // the window's bitmap where it fits, else that lies behind the drops
 
-    // Cold: handed-over packets, packets in UDP and control read it.
-    alignas(RTE_CACHE_LINE_SIZE) net::IpAddress local;
-    net::IpAddress remote;
+    // Cold; packets in UDP read it.
+    alignas(RTE_CACHE_LINE_SIZE) net::IpAddress remote;
     uint16_t udp_remote_port;                         // host order; 0 without kSaUdp
     uint64_t moved_tsc;                               // owner: when control was last told that the peer's endpoint is another; 0: never
+    uint64_t hard_packets;                            // 0 is none; the owner enforces both exactly
+    uint64_t hard_bytes;
+    mutable SaDrops drops;                            // counted by whoever has the packet
 
     [[nodiscard]] bool is(SaFlags flag) const noexcept { return (flags & flag) != 0; }
     [[nodiscard]] SaTag tag() const noexcept { return {slot, generation}; }
     /// No packet of it is in a look-aside device. Threads: the one writer, when no worker can find the SA any more.
     [[nodiscard]] bool is_idle() const noexcept;
 };
-static_assert(offsetof(InboundSa, replay) == RTE_CACHE_LINE_SIZE, "read-only half is one line");
-static_assert(offsetof(InboundSa, local) == 2 * RTE_CACHE_LINE_SIZE, "the owner's half is one line and a large bitmap");
+static_assert(offsetof(InboundSa, counters) == RTE_CACHE_LINE_SIZE, "read-only half is one line");
+static_assert(offsetof(InboundSa, remote) == 2 * RTE_CACHE_LINE_SIZE, "the owner's half is one line and a large bitmap");
+static_assert(kNearWindowWords >= 2, "the usual window is near");
 
-/// Wipes and frees the SA, its cipher context, its selectors, its counters and its window.
+/// Wipes and frees the SA, its cipher context, its selectors and its window.
 struct InboundSaDeleter {
     void operator()(InboundSa* sa) const noexcept;
 };

@@ -6,16 +6,17 @@
 #include <new>
 
 #include "base/text.h"
+#include "dpdk/table_memory.h"
 #include "sa/sa_memory_internal.h"
 
 namespace ipsecgw::sa {
 namespace {
 
-// One block: the SA, the counters of each worker, the cipher context pointer of each worker.
-constexpr size_t kCountersOffset = sizeof(OutboundSa);
-
-size_t ciphers_offset(uint16_t workers) { return kCountersOffset + workers * sizeof(SaCounters); }
-size_t block_bytes(uint16_t workers) { return ciphers_offset(workers) + workers * sizeof(CipherContext*); }
+// One block: the SA, the counters of each worker but the first, the cipher context of each worker.
+size_t block_bytes(uint16_t workers)
+{
+    return sizeof(OutboundSa) + (workers - 1u) * sizeof(OutboundSa::OtherCounters) + workers * sizeof(CipherContext*);
+}
 
 bool fits(std::span<const CipherContextPtr> ciphers, uint16_t workers)
 {
@@ -35,18 +36,18 @@ base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> cipher
                            base::format("%zu cipher contexts do not serve %u workers", ciphers.size(), workers),
                            "give one context per worker, or one that is shareable"};
     const size_t bytes = block_bytes(workers);
-    auto* block = static_cast<uint8_t*>(allocate_sa_memory("outbound_sa", bytes, socket));
+    auto* block = static_cast<uint8_t*>(dpdk::allocate_table_memory(bytes, socket));
     if (block == nullptr)
         return out_of_sa_memory("an outbound SA", socket);
     auto* sa = new (block) OutboundSa{};
     sa->workers = workers;
-    sa->counters = reinterpret_cast<SaCounters*>(block + kCountersOffset);
-    for (uint16_t i = 0; i < workers; i++)
-        new (sa->counters + i) SaCounters{};
-    auto** contexts = reinterpret_cast<CipherContext**>(block + ciphers_offset(workers));
-    for (uint16_t i = 0; i < workers; i++)
-        contexts[i] = i < ciphers.size() ? ciphers[i].release() : ciphers.empty() ? nullptr : contexts[0];
-    sa->ciphers = contexts;
+    std::uninitialized_value_construct_n(reinterpret_cast<OutboundSa::OtherCounters*>(sa + 1), workers - 1);
+    auto** own = const_cast<CipherContext**>(sa->own_ciphers());
+    std::uninitialized_value_construct_n(own, workers);
+    if (ciphers.size() == 1 && ciphers[0]->shareable)
+        sa->shared_cipher = ciphers[0].release();
+    else
+        std::transform(ciphers.begin(), ciphers.end(), own, [](CipherContextPtr& context) { return context.release(); });
     sa->next_sequence.store(1, std::memory_order_relaxed);
     sa->last_sequence = std::numeric_limits<uint32_t>::max();
     sa->path_mtu.store(kAnyMtu, std::memory_order_relaxed);
@@ -55,22 +56,24 @@ base::Result<OutboundSaPtr> allocate_outbound(std::span<CipherContextPtr> cipher
 
 bool OutboundSa::is_idle() const noexcept
 {
-    return std::all_of(ciphers, ciphers + workers, [](const CipherContext* cipher) {
+    const auto is_idle = [](const CipherContext* cipher) {
         return cipher == nullptr || cipher->is_idle == nullptr || cipher->is_idle(*cipher);
-    });
+    };
+    return is_idle(shared_cipher) && std::all_of(own_ciphers(), own_ciphers() + workers, is_idle);
 }
 
 void OutboundSaDeleter::operator()(OutboundSa* sa) const noexcept
 {
     if (sa == nullptr)
         return;
+    if (sa->shared_cipher != nullptr)
+        sa->shared_cipher->destroy(sa->shared_cipher);
     for (uint16_t i = 0; i < sa->workers; i++)
-        if (sa->ciphers[i] != nullptr && (i == 0 || sa->ciphers[i] != sa->ciphers[0]))
-            sa->ciphers[i]->destroy(sa->ciphers[i]);
+        if (CipherContext* own = sa->own_ciphers()[i]; own != nullptr)
+            own->destroy(own);
     const size_t bytes = block_bytes(sa->workers);
-    std::destroy_n(sa->counters, sa->workers);
     std::destroy_at(sa);
-    free_sa_memory(sa, bytes);
+    dpdk::free_table_memory(sa, bytes);
 }
 
 }  // namespace ipsecgw::sa

@@ -13,7 +13,7 @@
 
 #include "base/result.h"
 #include "dpdk/qsbr.h"
-#include "sa/sa_memory_internal.h"
+#include "dpdk/table_memory.h"
 
 namespace ipsecgw::sa {
 
@@ -207,7 +207,7 @@ class PointerTable {
     bool rebuild(uint64_t count)
     {
         count = count < kMinEntries ? kMinEntries : count;
-        void* memory = allocate_sa_memory("pointer_table", count * sizeof(Entry), -1);
+        void* memory = dpdk::allocate_table_memory(count * sizeof(Entry), -1);
         if (memory == nullptr)
             return false;
         // The memory comes zeroed, which is what empty entries are: those nobody uses never become resident.
@@ -227,8 +227,10 @@ class PointerTable {
         return true;
     }
 
-    // Pointers are no secret: nothing to wipe.
-    static void release(Index index) noexcept { free_sa_memory(index.memory(), 0); }
+    static void release(Index index) noexcept
+    {
+        dpdk::free_table_memory(index.memory(), index.count() * sizeof(Entry));
+    }
 
     // What readers load stands apart from what the writer counts.
     alignas(RTE_CACHE_LINE_SIZE) std::atomic<uintptr_t> index_{0};

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "sa/pointer_table_internal.h"
+#include "sa/sa_memory_internal.h"
 
 namespace ipsecgw::sa {
 
@@ -205,7 +206,7 @@ base::Result<void> Sad::retire_outbound(uint32_t slot)
         return Error{ErrorCode::kNotFound, format("no outbound SA is in slot %u", slot), ""};
     OutboundSaPtr owned = table_->outbound.take(slot);
     const OutboundSa* sa = owned.get();
-    if (sa->workers != 0 && has_idleness(sa->ciphers[0]))
+    if (sa->workers != 0 && has_idleness(sa->cipher(0)))
         table_->reclaimer.retire_when([sa] { return sa->is_idle(); }, std::move(owned));
     else
         table_->reclaimer.retire(std::move(owned));

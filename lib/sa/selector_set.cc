@@ -2,6 +2,7 @@
 #include <bit>
 
 #include "sa/flow_selector.h"
+#include "sa/sa_memory_internal.h"
 #include "sa/spd.h"
 
 namespace ipsecgw::sa {
@@ -51,6 +52,16 @@ uint32_t FlowSelector::prefix_bits() const noexcept
 {
     return static_cast<uint32_t>(std::popcount(mask[0]) + std::popcount(mask[1]) + std::popcount(mask[2]) +
                                  std::popcount(mask[3]));
+}
+
+void* SelectorSet::operator new(size_t bytes, std::align_val_t)
+{
+    return table_memory_or_throw(bytes);
+}
+
+void SelectorSet::operator delete(void* memory, size_t bytes, std::align_val_t) noexcept
+{
+    dpdk::free_table_memory(memory, bytes);
 }
 
 SelectorSet::SelectorSet(std::span<const Pair> pairs) : first_(FlowSelector::none())

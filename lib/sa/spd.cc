@@ -87,20 +87,50 @@ struct TupleSpace {
     }
 };
 
-// The writer's side of a policy; `entry` is the workers'.
-struct StoredPolicy {
+// Counters of policies with neighbouring ids, each worker's together.
+class HitsBlock {
+  public:
+    explicit HitsBlock(uint16_t workers)
+        : bytes_(size_t{workers} * PolicyEntry::kHitsTogether * sizeof(telemetry::Counter)),
+          first_(static_cast<telemetry::Counter*>(table_memory_or_throw(bytes_)))
+    {
+        std::uninitialized_value_construct_n(first_, bytes_ / sizeof *first_);
+    }
+    ~HitsBlock() { dpdk::free_table_memory(first_, bytes_); }
+    HitsBlock(const HitsBlock&) = delete;
+    HitsBlock& operator=(const HitsBlock&) = delete;
+
+    [[nodiscard]] telemetry::Counter* of(uint32_t id) const noexcept
+    {
+        return first_ + id % PolicyEntry::kHitsTogether;
+    }
+
+  private:
+    size_t bytes_;
+    telemetry::Counter* first_;
+};
+
+// The writer's side of a policy; `entry` is the workers', and what they read of it is one line.
+struct alignas(RTE_CACHE_LINE_SIZE) StoredPolicy {
     PolicyEntry entry;
     uint64_t age;
     uint32_t priority;
     uint8_t directions;
     std::vector<FlowSelector> selectors;
-    std::unique_ptr<PolicyHits[]> hits;
+    std::shared_ptr<HitsBlock> hits;
 
+    static void* operator new(size_t bytes, std::align_val_t) { return table_memory_or_throw(bytes); }
+    static void operator delete(void* memory, size_t bytes, std::align_val_t) noexcept
+    {
+        dpdk::free_table_memory(memory, bytes);
+    }
     [[nodiscard]] Rule rule(const FlowSelector& selector) const
     {
         return {{RuleOrder::rank_of(priority, selector), age}, &entry, selector.ports, directions};
     }
 };
+
+static_assert(sizeof(PolicyEntry) <= 64);
 
 uint8_t rule_directions(const model::Policy& policy)
 {
@@ -150,6 +180,8 @@ class Spd::Table {
     const uint16_t workers;
     dpdk::Reclaimer& reclaimer;
     std::unordered_map<std::string, std::unique_ptr<StoredPolicy>, NameHash, std::equal_to<>> policies;
+    // Shared with what was retired: a worker may count for a policy that has just gone.
+    std::vector<std::shared_ptr<HitsBlock>> hits;  // by id
     std::vector<uint32_t> free_ids;
     uint32_t next_id = 0;
     uint64_t next_age = 0;
@@ -190,6 +222,8 @@ class Spd::Table {
     bool insert(const FlowSelector& selector, const Rule& rule);
     void erase(const FlowSelector& selector, const Rule& rule);
     bool insert(const StoredPolicy& policy);
+    void number(StoredPolicy& policy, uint32_t id);
+    [[nodiscard]] uint64_t hits_of(const PolicyEntry& entry) const noexcept;
 };
 
 bool Spd::Table::insert(const FlowSelector& selector, const Rule& rule)
@@ -243,6 +277,25 @@ bool Spd::Table::insert(const StoredPolicy& policy)
     return true;
 }
 
+void Spd::Table::number(StoredPolicy& policy, uint32_t id)
+{
+    const size_t block = id / PolicyEntry::kHitsTogether;
+    if (block == hits.size())
+        hits.push_back(std::make_shared<HitsBlock>(workers));
+    policy.hits = hits[block];
+    policy.entry.id = id;
+    policy.entry.hits = policy.hits->of(id);
+    policy.entry.hits_before = hits_of(policy.entry);
+}
+
+uint64_t Spd::Table::hits_of(const PolicyEntry& entry) const noexcept
+{
+    uint64_t sum = 0;
+    for (uint16_t worker = 0; worker < workers; worker++)
+        sum += entry.hits_of(worker).get();
+    return sum - entry.hits_before;
+}
+
 base::Result<std::unique_ptr<Spd>> Spd::create(uint16_t workers, dpdk::Reclaimer& reclaimer)
 {
     return std::unique_ptr<Spd>(new Spd(std::make_unique<Table>(workers, reclaimer)));
@@ -291,11 +344,9 @@ base::Result<PolicyEntry*> Spd::add(const model::Policy& policy)
     stored->priority = policy.priority;
     stored->directions = rule_directions(policy);
     stored->age = table_->next_age++;
-    stored->hits = std::make_unique<PolicyHits[]>(table_->workers);
-    stored->entry.hits = stored->hits.get();
     if (table_->free_ids.empty())
         table_->free_ids.push_back(table_->next_id++);
-    stored->entry.id = table_->free_ids.back();
+    table_->number(*stored, table_->free_ids.back());
     const uint32_t with_ports = selectors_with_ports(*stored);
     table_->with_ports.fetch_add(with_ports, std::memory_order_relaxed);
     if (!table_->insert(*stored)) {
@@ -334,10 +385,7 @@ PolicyEntry* Spd::find(std::string_view name) const noexcept
 
 uint64_t Spd::hits(const PolicyEntry& entry) const noexcept
 {
-    uint64_t sum = 0;
-    for (uint16_t worker = 0; worker < table_->workers; worker++)
-        sum += entry.hits[worker].get();
-    return sum;
+    return table_->hits_of(entry);
 }
 
 uint64_t Spd::generation() const noexcept

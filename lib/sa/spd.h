@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,10 @@ class alignas(RTE_CACHE_LINE_SIZE) SelectorSet {
         rte_prefetch0(&more_);
     }
 
+    /// Where the other tables are.
+    static void* operator new(size_t bytes, std::align_val_t);
+    static void operator delete(void* memory, size_t bytes, std::align_val_t) noexcept;
+
   private:
     friend class Spd;
     [[nodiscard]] bool more_allow(const Flow& flow) const noexcept;
@@ -59,26 +64,27 @@ class alignas(RTE_CACHE_LINE_SIZE) SelectorSet {
 };
 static_assert(sizeof(SelectorSet) == 2 * 64 || RTE_CACHE_LINE_SIZE != 64);
 
-/// What one worker counts for one policy, on a line of its own: most packets hit few policies, from all workers.
-struct alignas(RTE_CACHE_LINE_SIZE) PolicyHits {
-    telemetry::Counter packets;
-
-    void add(uint64_t n) noexcept { packets.add(n); }
-    [[nodiscard]] uint64_t get() const noexcept { return packets.get(); }
-};
-
-/// One policy as workers see it. Stable from publication until its grace period; only `outbound` and the counters
-/// change.
+/// One policy as workers see it, in one line. Stable from publication until its grace period; only `outbound` and the
+/// counters change.
 struct PolicyEntry {
     model::Action action;
     uint32_t id;                                 // index for listings; reused after removal
     std::atomic<OutboundSa*> outbound{nullptr};  // kProtect: swung by one release store at rekey; null: drop with kNoSa
-    PolicyHits* hits = nullptr;                  // [worker]; outbound and inbound clear matches, added by the worker
+    /// Outbound and inbound clear matches, counted by workers. A worker's counters of this many policies stand
+    /// together: no worker writes what another one reads, and a hundred thousand of them stay in its cache.
+    static constexpr uint32_t kHitsTogether = 256;
+    telemetry::Counter* hits = nullptr;          // [worker * kHitsTogether]
+    uint64_t hits_before = 0;                    // of policies that had this id before
     /// TSC from which on the next packet without an SA asks for one; kNoAcquire: none does. Moved on by the worker that
     /// asks.
     mutable std::atomic<uint64_t> acquire_tsc{kNoAcquire};
 
     static constexpr uint64_t kNoAcquire = UINT64_MAX;
+
+    [[nodiscard]] telemetry::Counter& hits_of(uint16_t worker) const noexcept
+    {
+        return hits[worker * size_t{kHitsTogether}];
+    }
 
     /// True for one packet each `interval_tsc` over all workers, where the policy asks for SAs at all.
     [[nodiscard]] bool take_acquire(uint64_t now_tsc, uint64_t interval_tsc) const noexcept

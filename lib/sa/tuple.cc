@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sa/sa_memory_internal.h"
 #include "sa/tuple_internal.h"
 
 namespace ipsecgw::sa {
@@ -32,11 +33,13 @@ uint64_t hash_of(const FlowWords& key) noexcept
     return fold_product(local ^ key[4] ^ 0xa0761d6478bd642f, remote ^ 0xe7037ed1a0b428db);
 }
 
+size_t bucket_bytes(size_t rules) noexcept { return sizeof(Bucket) + rules * sizeof(Rule); }
+
 struct BucketDeleter {
     void operator()(const Bucket* bucket) const noexcept
     {
         // Buckets and rules are trivially destructible.
-        ::operator delete(const_cast<Bucket*>(bucket), std::align_val_t{alignof(Bucket)});
+        dpdk::free_table_memory(const_cast<Bucket*>(bucket), bucket_bytes(bucket->count));
     }
 };
 using BucketPtr = std::unique_ptr<const Bucket, BucketDeleter>;
@@ -47,7 +50,7 @@ static_assert(alignof(Rule) <= alignof(Bucket) && sizeof(Bucket) % alignof(Rule)
 BucketPtr make_bucket(const FlowWords& key, std::span<const Rule> before, const Rule* rule, std::span<const Rule> after)
 {
     const size_t count = before.size() + (rule != nullptr ? 1 : 0) + after.size();
-    void* memory = ::operator new(sizeof(Bucket) + count * sizeof(Rule), std::align_val_t{alignof(Bucket)});
+    void* memory = table_memory_or_throw(bucket_bytes(count));
     auto* bucket = new (memory) Bucket{key, hash_of(key), static_cast<uint32_t>(count)};
     auto* next = reinterpret_cast<Rule*>(bucket + 1);
     next = std::uninitialized_copy(before.begin(), before.end(), next);

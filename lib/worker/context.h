@@ -163,7 +163,7 @@ void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kin
 /// Opens packets of SAs this worker owns, SA by SA, each SA's packets in order. PacketInfo::in_port and l3_len are set.
 void open_owned(Context& context, Incoming& incoming) noexcept;
 /// What opening reads and writes beside the SA's own first lines.
-void prefetch_for_opening(const sa::InboundSa& sa) noexcept;
+void prefetch_for_opening(const sa::InboundSa& sa, uint32_t bytes) noexcept;
 /// Authentic packets, as they came out of their SA, starting at their IP headers: selectors, then on. In order.
 /// PacketInfo::in_port is set.
 void opened(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> packets) noexcept;
@@ -281,8 +281,10 @@ inline void enqueue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& s
     if (context.outgoing.full()) [[unlikely]]
         seal_queued(context);
     if (context.outgoing.add(m, sa)) {
-        rte_prefetch0(&sa.counters[context.index]);
-        rte_prefetch0(&sa.ciphers[context.index]);
+        rte_prefetch0(&sa.counters(context.index));
+        // Here and not where they are sealed: the packets' work between two of these lets the memory keep up.
+        if (const sa::CipherContext* cipher = sa.cipher(context.index); cipher != nullptr)
+            cipher->prefetch(m->pkt_len);
     }
 }
 /// Sends packets that are sealed but for what a port does. In tunnel mode they share the route.
@@ -322,6 +324,8 @@ uint32_t take_frames(Context& context) noexcept;
 Route route_to(Context& context, const net::IpAddress& destination) noexcept;
 /// The same for a flow's destination.
 Route route_to(Context& context, const sa::FlowKey& flow) noexcept;
+/// To an SA's peer.
+Route route_to(Context& context, const sa::OutboundSa& sa) noexcept;
 /// To a neighbour: link-local addresses mean nothing without their port.
 Route on_link(Context& context, const PortView& port, const net::IpAddress& neighbour) noexcept;
 net::IpAddress destination_of(const sa::FlowKey& flow) noexcept;

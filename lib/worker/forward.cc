@@ -93,6 +93,11 @@ Route route_to(Context& context, const sa::FlowKey& flow) noexcept
     return recall_or_look_up(context, flow.family, flow.destination);
 }
 
+Route route_to(Context& context, const sa::OutboundSa& sa) noexcept
+{
+    return recall_or_look_up(context, sa.is(sa::kSaOuterIpv6) ? net::Family::kIpv6 : net::Family::kIpv4, sa.peer);
+}
+
 Route on_link(Context& context, const PortView& port, const net::IpAddress& neighbour) noexcept
 {
     return {&port, context.data.tables->neighbours().lookup(port.index, neighbour), neighbour};

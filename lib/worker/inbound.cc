@@ -88,7 +88,7 @@ void open_inline_crypto(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*
                 ciphered[others++] = m;
                 break;
             case PortText::kForged:
-                context.drops.drop(m, Drop::kAuth, *sa.counters);
+                context.drops.drop(m, Drop::kAuth, sa.drops);
                 break;
             case PortText::kStale:
                 context.drops.drop(m, Drop::kStaleTag);
@@ -121,7 +121,7 @@ void open_group(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> group)
         case sa::OffloadKind::kFullProtocol:
             // Replay protection is the port's: the gateway has no window to check these by.
             for (rte_mbuf* m : group)
-                context.drops.drop(m, Drop::kMissedOffload, *sa.counters);
+                context.drops.drop(m, Drop::kMissedOffload, sa.drops);
             return;
     }
 }
@@ -181,13 +181,13 @@ void opened_one(Context& context, sa::InboundSa& sa, const sa::SelectorSet* sele
     packet.encapsulated = false;
     const bool ipv4 = *rte_pktmbuf_mtod(m, const uint8_t*) >> 4 == 4;
     if ((ipv4 ? parse_ipv4(m) : parse_ip(m)) != kKeep) {
-        context.drops.drop(m, Drop::kInnerHeader, *sa.counters);
+        context.drops.drop(m, Drop::kInnerHeader, sa.drops);
         return;
     }
     if (packet.fragment != Fragment::kWhole && selectors != nullptr) [[unlikely]]
         find_ports(context, m, selectors->id());
     if (!allowed(context, selectors, packet.flow)) [[unlikely]] {
-        context.drops.drop(m, Drop::kSelectorMismatch, *sa.counters);
+        context.drops.drop(m, Drop::kSelectorMismatch, sa.drops);
         return;
     }
     switch (context.own.place(packet.flow)) {
@@ -246,13 +246,12 @@ void open_owned(Context& context, Incoming& incoming) noexcept
     }
 }
 
-void prefetch_for_opening(const sa::InboundSa& sa) noexcept
+void prefetch_for_opening(const sa::InboundSa& sa, uint32_t bytes) noexcept
 {
-    rte_prefetch0(sa.counters);
     if (const sa::SelectorSet* selectors = sa.selectors.load(std::memory_order_acquire); selectors != nullptr)
         selectors->prefetch();
     if (sa.cipher != nullptr)
-        sa.cipher->prefetch();
+        sa.cipher->prefetch(bytes);
 }
 
 void opened(Context& context, sa::InboundSa& sa, std::span<rte_mbuf* const> packets) noexcept
@@ -319,7 +318,7 @@ void inbound(Context& context, std::span<rte_mbuf*> packets, std::span<const Kin
             continue;
         }
         if (sa != last)
-            prefetch_for_opening(*sa);
+            prefetch_for_opening(*sa, m->pkt_len);
         last = sa;
         mine.add(m, *sa);
         if (mine.full())

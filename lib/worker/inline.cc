@@ -29,7 +29,7 @@ void accept_run(Context& context, sa::InboundSa& sa, std::span<rte_mbuf*> run) n
     for (rte_mbuf* m : run) {
         // Replayed, forged or malformed: the port does not tell which.
         if ((m->ol_flags & RTE_MBUF_F_RX_SEC_OFFLOAD_FAILED) != 0) [[unlikely]]
-            context.drops.drop(m, Drop::kPortRejected, *sa.counters);
+            context.drops.drop(m, Drop::kPortRejected, sa.drops);
         else
             run[good++] = m;
     }
@@ -125,12 +125,12 @@ uint16_t attach_sessions(Context& context, const PortView& port, std::span<rte_m
             continue;
         }
         if (sa->session_port != port.port_id) {
-            context.drops.drop(m, Drop::kOtherPort, sa->counters[context.index]);
+            context.drops.drop(m, Drop::kOtherPort, sa->drops);
             continue;
         }
         m->l2_len = sizeof(net::EthernetHeader);
         if (rte_security_set_pkt_metadata(dpdk::compat::security_ctx(sa->session_context), sa->session, m, nullptr) != 0) {
-            context.drops.drop(m, Drop::kCipher, sa->counters[context.index]);
+            context.drops.drop(m, Drop::kCipher, sa->drops);
             continue;
         }
         frames[kept++] = m;

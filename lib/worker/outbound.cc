@@ -49,7 +49,7 @@ void shrink_or_reject(Context& context, rte_mbuf* m, sa::OutboundSa& sa, uint32_
         send_too_big(context, m, std::max(inner, kIpv6MinimumMtu));
     else if (inner != 0)
         send_too_big(context, m, inner);
-    context.drops.drop(m, Drop::kTooBig, sa.counters[context.index]);
+    context.drops.drop(m, Drop::kTooBig, sa.drops);
 }
 
 /// Seals the packets of one SA and sends them, or leaves them to a look-aside device meanwhile.
@@ -66,9 +66,6 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
 /// SA by SA.
 void seal_in_groups(Context& context, Outgoing& work) noexcept
 {
-    for (uint16_t i = 0; i < work.count; i++)
-        if ((i == 0 || work.sas[i - 1] != work.sas[i]) && work.sas[i]->ciphers[context.index] != nullptr)
-            work.sas[i]->ciphers[context.index]->prefetch();
     while (work.count != 0) {
         sa::OutboundSa* sa = work.sas[0];
         std::array<rte_mbuf*, kMaxWork> group;
@@ -132,7 +129,7 @@ void queue_for_sealing(Context& context, rte_mbuf* m, sa::OutboundSa& sa) noexce
     if (sa.tfc_pad_to != 0 || m->pkt_len + kMostSealedBytes > least) {
         const uint32_t bytes = bytes_sealed(sa, m);
         if (bytes > least) [[unlikely]] {
-            const uint32_t mtu = path_mtu(route_to(context, sa.remote), sa);
+            const uint32_t mtu = path_mtu(route_to(context, sa), sa);
             if (bytes > mtu) {
                 shrink_or_reject(context, m, sa, mtu);
                 return;
@@ -151,7 +148,7 @@ void send_sealed(Context& context, const sa::OutboundSa& sa, std::span<rte_mbuf*
         for (rte_mbuf* m : packets)
             info(m).tag = sa.tag().value();
     const bool transport = sa.is(sa::kSaTransport);
-    const Route route = route_to(context, sa.remote);
+    const Route route = route_to(context, sa);
     if (!transport && route.port != nullptr && route.mac != nullptr) [[likely]] {
         send_outer(context, sa, route, packets);
         return;

@@ -14,7 +14,7 @@ namespace {
 
 void count_hit(const Context& context, const sa::PolicyEntry& policy) noexcept
 {
-    policy.hits[context.index].add(1);
+    policy.hits_of(context.index).add(1);
 }
 
 const sa::PolicyEntry* match_outbound(Context& context, const sa::FlowKey& flow) noexcept
@@ -165,7 +165,7 @@ void tell_of_policies(Context& context, const PortView& port, std::span<rte_mbuf
 
 void prefetch_for_sealing(const Context& context, const sa::PolicyEntry& policy) noexcept
 {
-    rte_prefetch0(&policy.hits[context.index]);
+    rte_prefetch0(&policy.hits_of(context.index));
     const sa::OutboundSa* sa = policy.outbound.load(std::memory_order_relaxed);
     if (sa == nullptr)
         return;

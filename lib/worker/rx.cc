@@ -74,7 +74,7 @@ class HitCounter {
     void flush() noexcept
     {
         if (hits_ != 0)
-            policy_->hits[worker_].add(hits_);
+            policy_->hits_of(worker_).add(hits_);
         hits_ = 0;
     }
     const uint16_t worker_;
@@ -294,7 +294,7 @@ void pass_esp(Context& context, Burst& burst) noexcept
             last = plain.flow.spi();
             sa = sad.find(static_cast<uint32_t>(last));
             if (sa != nullptr)
-                prefetch_for_opening(*sa);
+                prefetch_for_opening(*sa, m->pkt_len);
         }
         if (!is_for(context, sa, plain.flow)) [[unlikely]] {
             dispatch(context, burst, m);

@@ -82,7 +82,7 @@ TEST_F(KeepalivesTest, TrafficMakesItWait)
     install("out", 0x2001);
     ASSERT_TRUE(control->add_policy(protect("east", "out", {})));
     EXPECT_EQ(over(19).size(), 0u);
-    bound("east")->counters[0].last_used_tsc.set(rte_rdtsc());
+    bound("east")->counters(0).last_used_tsc.set(rte_rdtsc());
     EXPECT_EQ(over(19).size(), 0u) << "the real clock has hardly moved, so the SA is in use";
 }
 

@@ -54,11 +54,11 @@ TEST_F(LifetimesTest, AnInboundSaLeavesTheSadAtItsHardTimeLimitAndKeepsItsLastCo
     install(inbound("in", 0x1001), {.hard_seconds = 20});
     qsbr->online(0);
     sa::InboundSa* held = sad->find(0x1001);
-    held->counters->packets.add(7);
+    held->counters.packets.add(7);
     step(20 * kSecond);
     EXPECT_EQ(sad->find(0x1001), nullptr);
     EXPECT_EQ(held->selectors.load(), nullptr) << "what the owner holds still must not pass either";
-    held->counters->packets.add(1);  // the owner finishes its burst
+    held->counters.packets.add(1);  // the owner finishes its burst
     EXPECT_EQ(status("in").packets, 8u);
     qsbr->quiescent(0);
     step();
@@ -82,16 +82,16 @@ TEST_F(LifetimesTest, PacketAndByteLimitsAreNoticedWithinARound)
     install(inbound("in", 0x1001), {.soft_bytes = 1000, .hard_bytes = 2000});
     ASSERT_TRUE(control->add_policy(protect("east", "out", {"in"})));
     sa::OutboundSa* out = bound("east");
-    sa::SaCounters& in = *sad->find(0x1001)->counters;
+    sa::SaCounters& in = sad->find(0x1001)->counters;
     EXPECT_EQ(log_of(2, kRound), "");
-    out->counters[0].packets.add(5);
-    out->counters[1].packets.add(5);
+    out->counters(0).packets.add(5);
+    out->counters(1).packets.add(5);
     in.bytes.add(1000);
     const auto soft = log_of(2, kRound);
     EXPECT_THAT(soft, testing::HasSubstr("SA out (0x00002001): soft lifetime of 10 packets"));
     EXPECT_THAT(soft, testing::HasSubstr("SA in (0x00001001): soft lifetime of 1000 bytes"));
     EXPECT_EQ(log_of(2, kRound), "");
-    out->counters[0].packets.add(10);
+    out->counters(0).packets.add(10);
     in.bytes.add(1000);
     const auto hard = log_of(2, kRound);
     EXPECT_THAT(hard, testing::HasSubstr("SA out (0x00002001): hard lifetime of 20 packets"));
@@ -105,7 +105,7 @@ TEST_F(LifetimesTest, NumbersOfFailedPacketsCountTowardsAHardPacketLimit)
 {
     install(outbound("out", 0x2001), {.hard_packets = 20});
     ASSERT_TRUE(control->add_policy(protect("east", "out", {})));
-    bound("east")->counters[0].packets.add(15);
+    bound("east")->counters(0).packets.add(15);
     bound("east")->next_sequence.fetch_add(32);  // 20 fitted, five of them failed later
     EXPECT_THAT(log_of(2, kRound), testing::HasSubstr("hard lifetime of 20 packets"));
     EXPECT_EQ(status("out").state, "expired");

@@ -359,9 +359,9 @@ TEST_F(ListenersTest, TellsTheUseOfAnSa)
     EXPECT_FALSE(use->is_used);
     EXPECT_EQ(use->idle_ns, 7 * kSecond);
     sa::InboundSa* sa = sad->find(0x1001);
-    sa->counters->packets.add(3);
-    sa->counters->bytes.add(300);
-    sa->counters->last_used_tsc.set(1);
+    sa->counters.packets.add(3);
+    sa->counters.bytes.add(300);
+    sa->counters.last_used_tsc.set(1);
     use = control->sa_use("in");
     ASSERT_TRUE(use);
     EXPECT_TRUE(use->is_used);

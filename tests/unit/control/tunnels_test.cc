@@ -28,7 +28,7 @@ class TunnelsTest : public ControlTest {
     /// As a worker does: the counters of worker 0.
     void carry(uint32_t spi, uint64_t packets)
     {
-        sa::SaCounters& counters = *sad->find(spi)->counters;
+        sa::SaCounters& counters = sad->find(spi)->counters;
         counters.packets.add(packets);
         counters.bytes.add(100 * packets);
     }
@@ -69,7 +69,7 @@ TEST_F(TunnelsTest, ARekeyGoesOnWhereTheOldSaWas)
 {
     install(inbound("a-1", 0x1001), "a");
     carry(0x1001, 10);
-    sa::SaCounters* old = sad->find(0x1001)->counters;
+    sa::SaCounters* old = &sad->find(0x1001)->counters;
     step(5 * kSecond);
     install(inbound("a-2", 0x1002), "a");
     EXPECT_EQ(inbound_of("a").oldest_seconds, 5U);
@@ -90,7 +90,7 @@ TEST_F(TunnelsTest, ARekeyGoesOnWhereTheOldSaWas)
 TEST_F(TunnelsTest, DropsOfAnSaThatIsGoneAreKept)
 {
     install(inbound("a-1", 0x1001), "a");
-    sad->find(0x1001)->counters->drops[static_cast<size_t>(telemetry::Drop::kReplay)].add(7);
+    sad->find(0x1001)->drops.add(telemetry::Drop::kReplay, 7);
     ASSERT_TRUE(control->remove_sa("a-1"));
     const TunnelStatus row = inbound_of("a");
     EXPECT_EQ(row.sas, 0U);

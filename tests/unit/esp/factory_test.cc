@@ -101,11 +101,11 @@ TEST_F(Factory, EveryWorkerHasAContextAndCounters)
         params_.engine = choice;
         const auto built = build_out(params_, 4);
         ASSERT_EQ(built.sa->workers, 4);
-        for (int worker = 0; worker < 4; ++worker) {
-            ASSERT_NE(built.sa->ciphers[worker], nullptr);
-            EXPECT_EQ(built.sa->counters[worker].packets.get(), 0u);
+        for (uint16_t worker = 0; worker < 4; ++worker) {
+            ASSERT_NE(built.sa->cipher(worker), nullptr);
+            EXPECT_EQ(built.sa->counters(worker).packets.get(), 0u);
             if (worker != 0) {
-                EXPECT_EQ(built.sa->ciphers[worker] == built.sa->ciphers[0], built.sa->ciphers[0]->shareable);
+                EXPECT_EQ(built.sa->cipher(worker) == built.sa->cipher(0), built.sa->cipher(0)->shareable);
             }
         }
         EXPECT_FALSE(built.engine_reason.empty());

@@ -99,7 +99,7 @@ TEST_F(Inline, DecipheredPacketsPassTheSameChecks)
         }
     }
     EXPECT_EQ(dropped(telemetry::Drop::kReplay), 1u);
-    EXPECT_EQ(in->counters->packets.get(), 1u);
+    EXPECT_EQ(in->counters.packets.get(), 1u);
 }
 
 TEST_F(Inline, FullProtocolLeavesThePacketAsItIs)
@@ -109,7 +109,7 @@ TEST_F(Inline, FullProtocolLeavesThePacketAsItIs)
     ASSERT_EQ(esp::seal_burst(*out, 0, {&m, 1}, drops_), 1);
     EXPECT_NE(m->ol_flags & kSealAtPort, 0u);
     EXPECT_EQ(bytes(m), packet_);
-    EXPECT_EQ(out->counters[0].packets.get(), 1u);
+    EXPECT_EQ(out->counters(0).packets.get(), 1u);
     rte_pktmbuf_free(m);
 
     out->expired.store(true);

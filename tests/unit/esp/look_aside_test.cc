@@ -93,10 +93,10 @@ TEST(LookAsideDevice, SharesSasWithItsKind)
     std::vector<sa::OutboundSaPtr> sas;
     for (int i = 0; i < 4; i++)
         sas.push_back(esp::build_outbound(params, 1, **made, -1, sa::OffloadKind::kLookAside).value().sa);
-    EXPECT_STREQ(sas[0]->ciphers[0]->engine, "crypto_openssl_one");
-    EXPECT_STREQ(sas[1]->ciphers[0]->engine, "crypto_openssl_two");
-    EXPECT_STREQ(sas[2]->ciphers[0]->engine, "crypto_openssl_one");
-    EXPECT_STREQ(sas[3]->ciphers[0]->engine, "crypto_openssl_two");
+    EXPECT_STREQ(sas[0]->cipher(0)->engine, "crypto_openssl_one");
+    EXPECT_STREQ(sas[1]->cipher(0)->engine, "crypto_openssl_two");
+    EXPECT_STREQ(sas[2]->cipher(0)->engine, "crypto_openssl_one");
+    EXPECT_STREQ(sas[3]->cipher(0)->engine, "crypto_openssl_two");
 }
 
 class LookAside : public EspTest {
@@ -140,8 +140,8 @@ TEST_F(LookAside, DropsWithAReasonWhatADeviceHasNoRoomFor)
         EXPECT_EQ(queues_->in_flight(), 0u);
         EXPECT_TRUE(out->is_idle());
     }
-    EXPECT_EQ(out->counters[0].packets.get(), 3 * esp::kLookAsidePackets);
-    EXPECT_EQ(out->counters[0].drops[static_cast<size_t>(Drop::kCryptoFull)].get(), 3 * 64u);
+    EXPECT_EQ(out->counters(0).packets.get(), 3 * esp::kLookAsidePackets);
+    EXPECT_EQ(out->drops.get(Drop::kCryptoFull), 3 * 64u);
     EXPECT_EQ(out->next_sequence.load(), 3 * esp::kLookAsidePackets + 1) << "no gaps for what was dropped";
 }
 

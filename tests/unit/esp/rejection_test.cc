@@ -125,7 +125,7 @@ TEST_F(Rejection, OfNextHeadersThatAreNoIpInTunnelMode)
         const Drop wanted = next == 4 ? Drop::kCount : next == 59 ? Drop::kDummy : Drop::kInnerHeader;
         EXPECT_EQ(forged_padded({.next_header = static_cast<uint8_t>(next), .payload = packet}), wanted) << next;
     }
-    EXPECT_EQ(in_->counters->drops[static_cast<size_t>(Drop::kDummy)].get(), 1u);
+    EXPECT_EQ(in_->drops.get(Drop::kDummy), 1u);
 }
 
 TEST_F(Rejection, OfInnerPacketsThatAreNotWhatTheNextHeaderSays)
@@ -189,7 +189,7 @@ TEST_F(Rejection, DummiesCountAsAuthenticAndAreNoPackets)
     EXPECT_EQ(refusal(*in_, dummy), Drop::kDummy);
     EXPECT_EQ(refusal(*in_, dummy), Drop::kReplay);
     EXPECT_EQ(in_->replay.highest(), 9u);
-    EXPECT_EQ(in_->counters->packets.get(), 0u);
+    EXPECT_EQ(in_->counters.packets.get(), 0u);
 }
 
 TEST_F(Rejection, OfTheWrongEncapsulation)
@@ -254,7 +254,7 @@ TEST_F(Rejection, OfInnerPacketsThatAreNeitherFamilyWhenSealing)
     const auto out = build_out(params_).sa;
     EXPECT_TRUE(seal(*out, {Bytes(64, 0x00), Bytes(64, 0x50), Bytes(19, 0x45), Bytes(39, 0x60)}).empty());
     EXPECT_EQ(dropped(Drop::kInnerHeader), 4u);
-    EXPECT_EQ(out->counters->packets.get(), 0u);
+    EXPECT_EQ(out->counters(0).packets.get(), 0u);
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ void RoundTrip::check(const Shape& shape)
     expect_same(open(*pair.in, sealed), packets);
     EXPECT_EQ(dropped(), 0u);
     EXPECT_EQ(pair.in->replay.highest(), packets.size());
-    for (const sa::SaCounters* counters : {pair.out->counters, pair.in->counters}) {
+    for (const sa::SaCounters* counters : {&pair.out->counters(0), &pair.in->counters}) {
         EXPECT_EQ(counters->packets.get(), packets.size());
         EXPECT_EQ(counters->bytes.get(), inner_bytes);
         EXPECT_NE(counters->last_used_tsc.get(), 0u);
@@ -156,7 +156,7 @@ TEST_F(Mixed, SurvivorsComeFirstAndInOrder)
     expect_same(open(*pair.in, sealed), wanted);
     EXPECT_EQ(dropped(telemetry::Drop::kAuth), 13u);
     EXPECT_EQ(dropped(telemetry::Drop::kEspRunt), 8u);
-    EXPECT_EQ(pair.in->counters->drops[static_cast<size_t>(telemetry::Drop::kAuth)].get(), 13u);
+    EXPECT_EQ(pair.in->drops.get(telemetry::Drop::kAuth), 13u);
 }
 
 TEST_F(Mixed, AnEmptyBurstTakesNoSequenceNumber)

@@ -36,7 +36,7 @@ TEST_F(Sequence, ACopyInTheSameBurstIsDropped)
     const auto packet = forged(7);
     EXPECT_EQ(open(*in, {packet, packet, packet}).size(), 1u);
     EXPECT_EQ(dropped(Drop::kReplay), 2u);
-    EXPECT_EQ(in->counters->packets.get(), 1u);
+    EXPECT_EQ(in->counters.packets.get(), 1u);
 }
 
 TEST_F(Sequence, ACopyInALaterBurstIsDroppedBeforeTheCipher)
@@ -153,7 +153,7 @@ TEST_F(Sequence, ExhaustionStopsTheSa)
     EXPECT_EQ(Bytes(sealed[9].begin() + 24, sealed[9].begin() + 28), Bytes(4, 0xff));
     EXPECT_EQ(dropped(Drop::kSequenceExhausted), 20u);
     EXPECT_TRUE(seal(*out, plain(3)).empty());
-    EXPECT_EQ(out->counters->packets.get(), 10u);
+    EXPECT_EQ(out->counters(0).packets.get(), 10u);
 }
 
 TEST_F(Sequence, EsnExhaustionNeverWraps)
@@ -247,7 +247,7 @@ TEST_F(Sequence, OutboundPacketLifetimeIsExact)
     const auto out = build_out(params_).sa;
     EXPECT_EQ(seal(*out, plain(250)).size(), 100u);
     EXPECT_EQ(dropped(Drop::kExpired), 150u);
-    EXPECT_EQ(out->counters->drops[static_cast<size_t>(Drop::kExpired)].get(), 150u);
+    EXPECT_EQ(out->drops.get(Drop::kExpired), 150u);
 }
 
 TEST_F(Sequence, ExpiredByControlSealsNothing)
@@ -266,7 +266,7 @@ TEST_F(Sequence, InboundPacketLifetimeIsExact)
     SaPair pair(params_, inbound);
     EXPECT_EQ(open(*pair.in, seal(*pair.out, plain(250))).size(), 100u);
     EXPECT_EQ(dropped(Drop::kExpired), 150u);
-    EXPECT_EQ(pair.in->counters->packets.get(), 100u);
+    EXPECT_EQ(pair.in->counters.packets.get(), 100u);
 }
 
 TEST_F(Sequence, InboundByteLifetimeIsExact)
@@ -277,7 +277,7 @@ TEST_F(Sequence, InboundByteLifetimeIsExact)
     EXPECT_EQ(open(*pair.in, seal(*pair.out, plain(7))).size(), 7u);
     EXPECT_EQ(open(*pair.in, seal(*pair.out, plain(7))).size(), 3u);
     EXPECT_EQ(dropped(Drop::kExpired), 4u);
-    EXPECT_EQ(pair.in->counters->bytes.get(), 1000u);
+    EXPECT_EQ(pair.in->counters.bytes.get(), 1000u);
 }
 
 }  // namespace

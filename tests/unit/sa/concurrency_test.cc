@@ -176,7 +176,7 @@ TEST_F(Concurrency, SpdNeverLetsAFlowSlipBetweenChanges)
         for (const auto* entry : held) {
             if (entry == nullptr)
                 continue;
-            entry->hits[id].add(1);
+            entry->hits_of(id).add(1);
             const OutboundSa* sa = entry->outbound.load(std::memory_order_acquire);
             wrong += (sa != nullptr) != (entry == fallback_entry) ? 1 : 0;
             wrong += sa != nullptr && (sa->spi != 0x4242 || sa->workers != 1) ? 1 : 0;

@@ -40,7 +40,7 @@ TEST_F(PacketPath, LookUpsAndReplayChecksDoNotAllocate)
         sad->prefetch(256 + i);
         found += sad->find(256 + i) != nullptr ? 1 : 0;
         const PolicyEntry* entry = spd->match_outbound(flow);
-        entry->hits[0].add(1);
+        entry->hits_of(0).add(1);
         found += spd->match_inbound(flow.mirrored()) == entry ? 1 : 0;
         found += sa->selectors.load(std::memory_order_acquire)->allows(flow) ? 1 : 0;
         const uint64_t sequence = sa->replay.infer_esn(i * 3);

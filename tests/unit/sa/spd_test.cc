@@ -247,8 +247,8 @@ TEST_F(SpdTest, HitsAreCountedByWorkersAndSummed)
     const auto* entry = add(policy("a", 10, selector("10.0.0.0/8"), selector("10.0.0.0/8")));
     static_cast<void>(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2")));
     EXPECT_EQ(spd_->hits(*entry), 0u) << "match does not count";
-    entry->hits[0].add(3);
-    entry->hits[1].add(4);
+    entry->hits_of(0).add(3);
+    entry->hits_of(1).add(4);
     EXPECT_EQ(spd_->hits(*entry), 7u);
 }
 
@@ -260,7 +260,7 @@ TEST_F(SpdTest, ARemovedPolicyLivesUntilItsReaderIsQuiescent)
     ASSERT_TRUE(spd_->remove("a"));
     reclaimer_.poll();
     EXPECT_EQ(held->action, model::Action::kBypass);
-    held->hits[0].add(1);
+    held->hits_of(0).add(1);
     drain();
     EXPECT_EQ(spd_->match_outbound(packet("10.0.0.1", "10.0.0.2")), nullptr);
 }

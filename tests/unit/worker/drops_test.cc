@@ -261,7 +261,7 @@ TEST_F(Drops, ReplayAndForgeryAreChargedToTheSa)
     Bytes forged = wire[0];
     forged[27] = 9;  // another sequence number
     site_->receive_ip(kWan, forged);
-    const auto charged = [&](Drop reason) { return ends.inbound->counters->drops[static_cast<size_t>(reason)].get(); };
+    const auto charged = [&](Drop reason) { return ends.inbound->drops.get(reason); };
     if (is_full()) {  // the port does not tell which, and keeps its window to itself
         expect(Drop::kPortRejected, 2);
         EXPECT_EQ(charged(Drop::kPortRejected), 2u);

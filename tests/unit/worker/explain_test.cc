@@ -54,7 +54,7 @@ class Explain : public testing::Test {
         const OwnAddresses own(site->data().ports);
         const Explained told = explain(site->data(), own, request_for(packet, bytes));
         const uint64_t drops_before = told.reason != Drop::kCount ? site->drops(told.reason) : site->all_drops();
-        const uint64_t sealed_before = ends.outbound->counters[0].packets.get();
+        const uint64_t sealed_before = ends.outbound->counters(0).packets.get();
         site->receive_ip(packet.is_to_wan ? kWan : kLan, bytes);
         const auto wan = site->sent_ip(kWan);
         const auto lan = site->sent_ip(kLan);
@@ -67,7 +67,7 @@ class Explain : public testing::Test {
                 return;
             case Explained::End::kSealed:
                 ASSERT_EQ(wan.size(), 1U) << what;
-                EXPECT_EQ(ends.outbound->counters[0].packets.get(), sealed_before + 1);
+                EXPECT_EQ(ends.outbound->counters(0).packets.get(), sealed_before + 1);
                 EXPECT_EQ(told.sa, ends.outbound);
                 if (test::kind() == sa::OffloadKind::kSoftware) {
                     EXPECT_EQ(wan[0].size(), told.wire_bytes);

@@ -35,7 +35,7 @@ TEST(FlowCache, APolicyThatComesOrGoesDecidesFromTheNextTurnOn)
     site->receive_ip(kLan, outgoing());
     EXPECT_EQ(site->sent(kWan).size(), 0u);
     EXPECT_EQ(site->drops(Drop::kNoPolicy), 1u);
-    EXPECT_EQ(ends.outbound->counters[0].packets.get(), 4u);
+    EXPECT_EQ(ends.outbound->counters(0).packets.get(), 4u);
 }
 
 TEST(FlowCache, ARemovedPolicyIsFreedAndNotUsedAgain)

@@ -63,7 +63,7 @@ TEST(Fragment, CutsBeforeItSeals)
     EXPECT_EQ(fragment_field(pieces[1]) & 0xe000, 0);
     EXPECT_EQ(hops_of(pieces[1]), 62);
     EXPECT_EQ(reassembled(pieces), payload_of(packet));
-    EXPECT_EQ(ends.outbound->counters[0].packets.get(), 2u);
+    EXPECT_EQ(ends.outbound->counters(0).packets.get(), 2u);
     EXPECT_EQ(one->sent(kLan).size(), 0u) << "nothing to tell the sender";
 }
 

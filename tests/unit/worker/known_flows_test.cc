@@ -211,8 +211,8 @@ TEST(KnownFlows, AnSaThatIsReplacedOrGoneIsFollowedAtOnce)
     sa::OutboundSa& next = one->add_outbound(params);
     ends.policy->outbound.store(&next, std::memory_order_release);
     EXPECT_EQ(send() + send(), 2u);
-    EXPECT_EQ(ends.outbound->counters[0].packets.get(), 3u);
-    EXPECT_EQ(next.counters[0].packets.get(), 2u);
+    EXPECT_EQ(ends.outbound->counters(0).packets.get(), 3u);
+    EXPECT_EQ(next.counters(0).packets.get(), 2u);
     ends.policy->outbound.store(nullptr, std::memory_order_release);
     EXPECT_EQ(send(), 0u);
     EXPECT_EQ(one->drops(Drop::kNoSa), 1u);

@@ -371,7 +371,7 @@ TEST(NatT, EncapsulationMustBeTheSas)
     for (const auto& sealed : one->sent_ip(kWan))
         two->receive_ip(kWan, sealed);
     EXPECT_EQ(two->sent(kLan).size(), 0u);
-    EXPECT_EQ(ends.inbound->counters->drops[static_cast<size_t>(Drop::kEncapMismatch)].get(), 1u);
+    EXPECT_EQ(ends.inbound->drops.get(Drop::kEncapMismatch), 1u);
 }
 
 /// The error about `about` that the gateway sent.
@@ -455,7 +455,7 @@ TEST(IcmpError, TellsTheMtuInsideTheTunnel)
         }
         EXPECT_NE(fits, 0u);
         EXPECT_EQ(site->drops(Drop::kTooBig), 1u);
-        EXPECT_EQ(ends.outbound->counters[0].drops[static_cast<size_t>(Drop::kTooBig)].get(), 1u);
+        EXPECT_EQ(ends.outbound->drops.get(Drop::kTooBig), 1u);
     }
 }
 

@@ -48,7 +48,7 @@ TEST_F(LookAside, TakesPacketsInOneTurnAndSendsThemInALaterOne)
     EXPECT_EQ(one_->worker().counters().ports[kWan].tx_packets.get(), 0u);
     EXPECT_EQ(one_->sent(kWan).size(), 20u);
     EXPECT_EQ(one_->worker().counters().in_crypto_devices.get(), 0u);
-    EXPECT_EQ(at_one_.outbound->counters[0].packets.get(), 20u);
+    EXPECT_EQ(at_one_.outbound->counters(0).packets.get(), 20u);
 }
 
 TEST_F(LookAside, ARetiredInboundSaStandsUntilItsPacketsAreOut)

@@ -48,7 +48,7 @@ TEST(Policy, AnExpiredOrExhaustedSaDrops)
     site->receive_ip(kLan, udp_packet(between_hosts(1), 1, 2, kSecret));
     expect_no_plaintext(*site);
     EXPECT_EQ(site->drops(Drop::kExpired), 1u);
-    EXPECT_EQ(ends.outbound->counters[0].drops[static_cast<size_t>(Drop::kExpired)].get(), 1u);
+    EXPECT_EQ(ends.outbound->drops.get(Drop::kExpired), 1u);
     ends.outbound->expired.store(false);
     ends.outbound->next_sequence.store(ends.outbound->last_sequence);
     for (int i = 0; i < 2; i++)
@@ -94,7 +94,7 @@ TEST(Policy, DiscardAndBypassFromTheProtectedSide)
     const auto wire = site->sent_ip(kWan);
     ASSERT_EQ(wire.size(), 1u);
     EXPECT_EQ(wire[0], after_a_hop(web));
-    EXPECT_EQ(bypass.hits[0].get(), 1u);
+    EXPECT_EQ(bypass.hits_of(0).get(), 1u);
     Ip ip = between_hosts(1);
     ip.source = "10.1.0.6";
     site->receive_ip(kLan, tcp_packet(ip, 5000, 80, kSecret));
@@ -189,7 +189,7 @@ TEST(Policy, AnOpenedPacketOutsideItsSelectorsIsChargedToItsSa)
     }
     EXPECT_EQ(two->sent(kLan).size(), 1u);
     EXPECT_EQ(two->drops(Drop::kSelectorMismatch), 1u);
-    EXPECT_EQ(ends.inbound->counters->drops[static_cast<size_t>(Drop::kSelectorMismatch)].get(), 1u);
+    EXPECT_EQ(ends.inbound->drops.get(Drop::kSelectorMismatch), 1u);
     two->data().spd->set_selectors(*ends.inbound, nullptr);
     one->receive_ip(kLan, udp_packet(between_hosts(1), 1000, 53, kSecret));
     for (const auto& sealed : one->sent_ip(kWan))

@@ -50,10 +50,10 @@ void check_both_ways(const Tunnel& tunnel, bool inner_ipv6)
         EXPECT_EQ(arrived[0], after_a_hop(after_a_hop(back))) << size;
     }
     EXPECT_EQ(one->all_drops() + two->all_drops(), 0u) << one->drop_report() << two->drop_report();
-    EXPECT_EQ(at_one.outbound->counters[0].packets.get(), 6u);
-    EXPECT_EQ(at_two.inbound->counters->packets.get(), 6u);
+    EXPECT_EQ(at_one.outbound->counters(0).packets.get(), 6u);
+    EXPECT_EQ(at_two.inbound->counters.packets.get(), 6u);
     EXPECT_EQ(at_two.inbound->replay.highest(), is_full() ? 0u : 6u) << "there the window is the port's";
-    EXPECT_EQ(at_one.policy->hits[0].get(), 6u);
+    EXPECT_EQ(at_one.policy->hits_of(0).get(), 6u);
     EXPECT_EQ(one->sent(kLan).size() + two->sent(kWan).size(), 0u);
 }
 
@@ -162,7 +162,7 @@ TEST(Tunnel, CarriesBothFamiliesInOneSa)
     const Ends ends = install(*two, 2, tunnel);
     for (int i = 0; i < 10; i++)
         EXPECT_EQ(carry(*one, *two, udp_packet(between_hosts(1, i % 2 == 1), 1, 2, text(80)), tunnel, 1).size(), 1u);
-    EXPECT_EQ(ends.inbound->counters->packets.get(), 10u);
+    EXPECT_EQ(ends.inbound->counters.packets.get(), 10u);
 }
 
 TEST(Tunnel, KeepsTheOrderOfABurst)

@@ -68,7 +68,7 @@ TEST(Handover, FromAllQueuesAtOnce)
         two->receive_ip(kWan, wire[i], i % 3);
     two->run();
     EXPECT_EQ(two->sent(kLan).size(), 300u) << two->drop_report();
-    EXPECT_EQ(ends.inbound->counters->packets.get(), 300u);
+    EXPECT_EQ(ends.inbound->counters.packets.get(), 300u);
 }
 
 TEST(Handover, DropsWhatTheOwnersRingDoesNotTake)
@@ -85,7 +85,7 @@ TEST(Handover, DropsWhatTheOwnersRingDoesNotTake)
     const uint64_t lost = two->worker(0).drops().count(Drop::kHandoverFull);
     EXPECT_EQ(lost, 1200u - 1023);
     EXPECT_EQ(two->sent(kLan).size(), 1200 - lost);
-    EXPECT_EQ(ends.inbound->counters->packets.get(), 1200 - lost);
+    EXPECT_EQ(ends.inbound->counters.packets.get(), 1200 - lost);
 }
 
 TEST(Handover, LooksTheSaUpAgain)
