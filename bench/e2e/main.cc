@@ -56,13 +56,15 @@ base::Result<dpdk::Eal> start_eal(const Options& options, const char* program)
         program,
         "--no-pci",
         "--no-telemetry",
-        "--no-shconf",
         "--lcores=" + (options.lcores.empty() ? lcores_for(options.cases) : options.lcores),
         "--file-prefix=gwe2e" + std::to_string(getpid()),
         "--log-level=lib.*:error",
         "--log-level=pmd.*:error"};
-    if (!options.huge_pages)
-        words.emplace_back("--no-huge");
+    // In memory: huge pages without a mounted hugetlbfs. EAL refuses the two together.
+    if (options.huge_pages)
+        words.emplace_back("--in-memory");
+    else
+        words.insert(words.end(), {"--no-huge", "--no-shconf"});
     words.emplace_back("-m");
     words.push_back(std::to_string(options.memory_mb != 0 ? options.memory_mb : memory_for(options.cases)));
     if (inline_kinds) {
