@@ -71,6 +71,10 @@ std::string Case::name() const
         text += "/openssl";
     if (churn != 0)
         text += "/churn" + std::to_string(churn);
+    if (policies != 0)
+        text += "/" + std::to_string(policies) + "policies";
+    if (policy_changes != 0)
+        text += "/changes" + std::to_string(policy_changes);
     return text;
 }
 

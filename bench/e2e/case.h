@@ -37,7 +37,10 @@ struct Case {
     Kind kind = Kind::kSoftware;
     model::EngineChoice engine = model::EngineChoice::kAuto;
     uint32_t churn = 0;  // SAs replaced a second meanwhile
+    uint32_t policies = 0;        // in the SPD; at least one for each SA. Those beyond match no packet
+    uint32_t policy_changes = 0;  // policies added and removed a second meanwhile
 
+    [[nodiscard]] uint32_t all_policies() const { return policies > sas ? policies : sas; }
     /// "out/aes128gcm16/imix/1000sa/b32/w1/software".
     [[nodiscard]] std::string name() const;
 };

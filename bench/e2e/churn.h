@@ -1,4 +1,4 @@
-// SAs replaced under load, as a rekey does it, from the control plane's side.
+// SAs replaced under load, as a rekey does it, and policies that come and go, from the control plane's side.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,12 @@ class Churn {
   public:
     Churn(const Case& what, Rig& rig) : what_(what), rig_(rig), live_(what.sas) {}
 
-    /// At the case's rate until `done` says so. An error of the control plane ends it.
+    /// At the case's rates until `done` says so. An error of the control plane ends it.
     base::Result<void> run(const std::function<bool()>& done);
     /// Replacements a second that run() came to.
     [[nodiscard]] double rate() const { return rate_; }
+    /// Policies added and removed a second.
+    [[nodiscard]] double policy_rate() const { return policy_rate_; }
 
   private:
     struct Old {
@@ -33,6 +35,8 @@ class Churn {
     base::Result<void> remove_old();
     /// The policy gets the newest outbound SA, or all inbound ones there are.
     base::Result<void> bind(uint32_t sa);
+    /// Removes a policy that no packet matches, or adds it again.
+    base::Result<void> change_policy();
 
     const Case& what_;
     Rig& rig_;
@@ -40,6 +44,8 @@ class Churn {
     std::deque<Old> old_;
     uint32_t serial_ = 0;
     double rate_ = 0;
+    uint64_t policy_serial_ = 0;
+    double policy_rate_ = 0;
 };
 
 }  // namespace ipsecgw::bench

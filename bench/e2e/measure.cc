@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <barrier>
+#include <fstream>
 #include <memory>
 #include <optional>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
@@ -37,8 +39,9 @@ class Driver {
     {
         worker_ = &rig_.worker(worker);
         rig_.engines().prepare_thread();
-        rig_.qsbr().online(worker);
+        // Takes long, and reads no table: offline, so that what is replaced meanwhile can go.
         measure_apart();
+        rig_.qsbr().online(worker);
         for (uint32_t i = 0; i < kWarmUpBursts && !error_; i++)
             turn();
         for (uint32_t i = 0; i < effort_.windows; i++) {
@@ -198,6 +201,13 @@ void summarize(const Drivers& drivers, uint32_t windows, Result& result)
     result.wall_mpps = Figure::of(wall_rates).median;
 }
 
+double resident_bytes()
+{
+    uint64_t size = 0, resident = 0;
+    std::ifstream("/proc/self/statm") >> size >> resident;
+    return static_cast<double>(resident) * static_cast<double>(getpagesize());
+}
+
 }  // namespace
 
 double Result::gbps() const
@@ -210,9 +220,12 @@ base::Result<Result> measure(const Case& what, const Effort& effort)
     if (what.workers + 1u > rte_lcore_count())
         return Error{ErrorCode::kUnavailable, base::format("%u workers and %u lcores", what.workers, rte_lcore_count()),
                      "one lcore more than workers, see --lcores"};
+    const double before = resident_bytes();
     auto rig = GW_TRY(Rig::create(what));
+    const double made = resident_bytes() - before;
     Result result;
     result.what = what;
+    result.bytes_per_sa = made / what.sas;
     result.engine = rig->first_sa().engine;
     result.frame_bytes = what.mix.mean_bytes();
     std::barrier start(what.workers);
@@ -225,6 +238,7 @@ base::Result<Result> measure(const Case& what, const Effort& effort)
         return Error{ran.error().code, what.name() + ": " + ran.error().what, "drops: " + rig->drops()};
     summarize(drivers, effort.windows, result);
     result.churn_rate = churn.rate();
+    result.policy_change_rate = churn.policy_rate();
     result.port = apart(drivers, &Driver::port);
     result.cipher = apart(drivers, &Driver::cipher);
     return result;

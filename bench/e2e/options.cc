@@ -26,6 +26,8 @@ struct Axes {
     std::vector<uint16_t> workers = {1};
     std::vector<Kind> kinds = {Kind::kSoftware};
     std::vector<uint32_t> churns = {0};
+    std::vector<uint32_t> policies = {0};
+    std::vector<uint32_t> policy_changes = {0};
     model::EngineChoice engine = model::EngineChoice::kAuto;
 };
 
@@ -88,11 +90,16 @@ std::vector<Case> combine(const Axes& axes)
     by(axes.sas, &Case::sas);
     by(axes.bursts, &Case::burst);
     by(axes.churns, &Case::churn);
+    by(axes.policies, &Case::policies);
+    by(axes.policy_changes, &Case::policy_changes);
     by(axes.mixes, &Case::mix);
     by(axes.directions, &Case::direction);
     by(std::vector{axes.engine}, &Case::engine);
-    // An inbound SA has one owner: a worker without one would have no load.
-    std::erase_if(all, [](const Case& one) { return one.direction == Direction::kInbound && one.sas < one.workers; });
+    // An inbound SA has one owner: a worker without one would have no load. And there must be a policy to change.
+    std::erase_if(all, [](const Case& one) {
+        return (one.direction == Direction::kInbound && one.sas < one.workers) ||
+               (one.policy_changes != 0 && one.policies <= one.sas);
+    });
     return all;
 }
 
@@ -120,6 +127,7 @@ std::vector<Case> standard_cases()
     add({.mixes = mixes({"imix"}), .sas = {1000, 100'000}});
     add({.mixes = mixes({"imix"}), .sas = {1000}, .workers = {2, 3}});
     add({.mixes = mixes({"imix"}), .sas = {1000}, .churns = {25'000}});
+    add({.mixes = mixes({"imix"}), .sas = {1000}, .policies = {2000, 100'000}, .policy_changes = {0, 1000}});
     add({.mixes = mixes({"60"}), .kinds = {Kind::kInlineCrypto, Kind::kFullProtocol}});
     Axes openssl{.mixes = mixes({"60", "1420"})};
     openssl.engine = model::EngineChoice::kOpenssl;
@@ -163,6 +171,8 @@ const std::map<std::string, Reader, std::less<>>& readers()
         {"--burst", list_into(&Axes::bursts, number<uint16_t, 1, 32>)},
         {"--workers", list_into(&Axes::workers, number<uint16_t, 1, 16>)},
         {"--churn", list_into(&Axes::churns, number<uint32_t, 0, 1'000'000>)},
+        {"--policies", list_into(&Axes::policies, number<uint32_t, 0, 1u << 21>)},
+        {"--policy-changes", list_into(&Axes::policy_changes, number<uint32_t, 0, 1'000'000>)},
         {"--kind", list_into(&Axes::kinds, parse_kind)},
         {"--engine",
          [](Reading& reading, std::string_view text) -> Result<void> {
@@ -232,6 +242,8 @@ std::string usage()
            "  --direction out,in        --size 60,imix,1420       --suite aes128gcm16,...\n"
            "  --sas 1,1000,...          --burst 32,8              --workers 1,2,3\n"
            "  --churn 0,25000           SAs replaced a second, under load\n"
+           "  --policies 0,100000       in the SPD, where these are more than SAs\n"
+           "  --policy-changes 0,1000   policies that come or go a second, under load\n"
            "  --kind software,inline-crypto,full-protocol         --engine auto|cpu-crypto|openssl\n"
            "  --standard                the cases of bench/README.md instead\n"
            "  --windows 11 --window-ms 20    windows a case, measured time of each\n"

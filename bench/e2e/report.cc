@@ -55,6 +55,10 @@ Json to_json(const Result& result)
     json["engine"] = result.engine;
     json["churn"] = what.churn;
     json["churn_rate"] = rounded(result.churn_rate);
+    json["policies"] = what.all_policies();
+    json["policy_changes"] = what.policy_changes;
+    json["policy_change_rate"] = rounded(result.policy_change_rate);
+    json["bytes_per_sa"] = rounded(result.bytes_per_sa);
     json["cycles_per_packet"] = to_json(result.gateway);
     json["port_cycles_per_packet"] = to_json(result.port);
     json["cipher_cycles_per_packet"] = to_json(result.cipher);

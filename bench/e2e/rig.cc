@@ -1,6 +1,7 @@
 #include "rig.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <utility>
 
@@ -25,6 +26,7 @@ constexpr uint32_t kRingSlots = 1024;
 constexpr uint32_t kPuntSlots = 256;
 constexpr uint16_t kMtu = 1500;
 constexpr uint32_t kMbufsPerWorker = 2048;
+constexpr uint32_t kFirstOtherNet = 0x20000000;
 constexpr uint32_t kFewestSas = 64;  // that tables and pools are made for
 
 net::IpAddress address(uint32_t host_order)
@@ -226,6 +228,8 @@ Result<void> Rig::install(const Case& what)
 {
     for (uint32_t number = 0; number < what.sas; number++)
         GW_TRY(install_one(what, number));
+    for (uint32_t number = what.sas; number < what.all_policies(); number++)
+        GW_TRY(control_->add_policy(policy_of(what, number)));
     return {};
 }
 
@@ -246,20 +250,32 @@ model::SaParams Rig::params_of(const Case& what, uint32_t number)
     return params;
 }
 
+model::Policy Rig::policy_of(const Case& what, uint32_t number)
+{
+    model::Policy policy;
+    policy.name = policy_name(number);
+    policy.local = {{net::Prefix{address(kOurHost & ~0xffffu), 16}, 0, {}}};
+    if (number >= what.sas) {
+        // Nets of the sizes that people use, where the case's packets do not go.
+        constexpr std::array<uint8_t, 4> kLengths = {32, 30, 28, 24};
+        policy.action = model::Action::kDiscard;
+        policy.remote = {{net::Prefix{address(kFirstOtherNet + (number << 8)), kLengths[number % kLengths.size()]}, 0, {}}};
+        return policy;
+    }
+    policy.action = model::Action::kProtect;
+    policy.remote = {{net::Prefix{address(kFirstPeerHost + number), 32}, 0, {}}};
+    if (what.direction == model::Direction::kOutbound)
+        policy.outbound_sa = sa_name(number);
+    else
+        policy.inbound_sas = {sa_name(number)};
+    return policy;
+}
+
 Result<void> Rig::install_one(const Case& what, uint32_t number)
 {
     model::SaParams params = params_of(what, number);
-    model::Policy policy;
-    policy.name = policy_name(number);
-    policy.action = model::Action::kProtect;
-    policy.local = {{net::Prefix{address(kOurHost & ~0xffffu), 16}, 0, {}}};
-    policy.remote = {{net::Prefix{address(kFirstPeerHost + number), 32}, 0, {}}};
-    if (what.direction == model::Direction::kOutbound)
-        policy.outbound_sa = params.name;
-    else
-        policy.inbound_sas = {params.name};
     set_spi(number, params.spi);
-    GW_TRY(control_->add_policy(std::move(policy)));
+    GW_TRY(control_->add_policy(policy_of(what, number)));
     return control_->install_sa(std::move(params));
 }
 

@@ -59,6 +59,8 @@ class Rig {
     [[nodiscard]] control::ControlPlane& control() { return *control_; }
     /// What SA `number` of a case is installed with.
     [[nodiscard]] static model::SaParams params_of(const Case& what, uint32_t number);
+    /// Policy `number` of a case: of that SA, or, beyond the SAs, one in the way of no packet.
+    [[nodiscard]] static model::Policy policy_of(const Case& what, uint32_t number);
 
     /// The SPI that traffic of an SA carries: changed by the thread that replaces SAs, read by those that make packets.
     [[nodiscard]] uint32_t spi(uint32_t sa) const { return spis_[sa].load(std::memory_order_relaxed); }
