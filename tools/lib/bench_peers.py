@@ -3,6 +3,7 @@
 
 import argparse
 import dataclasses
+import itertools
 import json
 import os
 import pathlib
@@ -43,13 +44,14 @@ E2E_QUICK = (["--size", "60,imix,1420"],)
 E2E_ALL = (
     ["--size", "60,imix,1420", "--suite", "aes128gcm16,aes256gcm16,chacha20poly1305,aes128-sha256"],
     ["--size", "60,1420", "--engine", "openssl"],
-    ["--size", "60", "--burst", "8"],
+    ["--size", "60", "--burst", "8,32"],
     ["--size", "imix", "--sas", "1000", "--workers", "1,2,3"],
-    ["--size", "imix", "--sas", "1000", "--churn", "25000"],
-    ["--size", "imix", "--sas", "100000"],
+    ["--size", "imix", "--sas", "1000", "--churn", "0,25000"],
+    ["--size", "imix", "--sas", "1,100000"],
+    ["--size", "imix", "--sas", "1000", "--policies", "2000,100000", "--policy-changes", "0,1000", "--direction", "out"],
     ["--size", "60", "--kind", "inline-crypto,full-protocol"],
 )
-E2E_LARGE = (["--size", "imix", "--sas", "1000000", "--windows", "5"],)
+E2E_LARGE = (["--size", "imix", "--sas", "1,1000000"],)
 
 
 def cases(args):
@@ -78,10 +80,11 @@ def compare(case, settings, programs, args):
 
 
 def run_e2e(args, settings, runs):
-    """Rows of bench_e2e, and what it says of machine and build."""
+    """Rows of bench_e2e, and what it says of machine and build. What is set against each other is in one run of it, and all is run
+    round by round: a ratio is one round's."""
     out, rows, head = settings.folder / "e2e.json", [], {}
-    for words in runs:
-        command = [args.build / "bench/e2e/bench_e2e", "--window-ms", "10", *words, "--json", out]
+    for number, (run, words) in itertools.product(range(args.e2e_rounds), enumerate(runs)):
+        command = [args.build / "bench/e2e/bench_e2e", "--window-ms", "10", "--windows", "7", *words, "--json", out]
         if settings.huge_pages:
             command.append("--huge")
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=900, check=False)
@@ -90,7 +93,7 @@ def run_e2e(args, settings, runs):
             continue
         result = json.loads(out.read_text(encoding="utf-8"))
         head = {"machine": result["machine"], "build": result["build"]}
-        rows += result["results"]
+        rows += [row | {"round": number, "run": run} for row in result["results"]]
         print("\n".join(done.stdout.splitlines()[1:] if len(rows) > len(result["results"]) else done.stdout.splitlines()), flush=True)
     if not rows:
         raise peer_programs.PeerError("bench_e2e measured nothing")
@@ -140,6 +143,7 @@ def parse(argv):
         if unknown := [g for g in given if g not in known]:
             parser.error(f"no {name}: {','.join(unknown)}")
     args.rounds = args.rounds or (5 if args.quick else 9)
+    args.e2e_rounds = 1 if args.quick else 3
     args.seconds = args.seconds or (0.2 if args.quick else 0.4)
     return args
 
