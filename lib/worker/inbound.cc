@@ -8,6 +8,7 @@
 #include "net/headers.h"
 #include "sa/spd.h"
 #include "worker/context.h"
+#include "worker/groups.h"
 #include "worker/parse_internal.h"
 
 namespace ipsecgw::worker {
@@ -225,25 +226,13 @@ bool send_known(Context& context, const KnownFlows::Entry& entry, const PlainIpv
 
 void open_owned(Context& context, Incoming& incoming) noexcept
 {
-    std::array<rte_mbuf*, kMaxWork> group;
-    uint16_t left = incoming.count;
+    const uint16_t count = incoming.count;
     incoming.count = 0;
-    while (left != 0) {
-        sa::InboundSa* sa = incoming.sas[0];
-        uint16_t grouped = 0;
-        uint16_t others = 0;
-        for (uint16_t i = 0; i < left; i++) {
-            if (incoming.sas[i] == sa) {
-                group[grouped++] = incoming.packets[i];
-            } else {
-                incoming.packets[others] = incoming.packets[i];
-                incoming.sas[others++] = incoming.sas[i];
-            }
-        }
-        left = others;
+    const Groups<sa::InboundSa, kMaxWork> groups({incoming.packets.data(), count}, {incoming.sas.data(), count});
+    groups.for_each<kMaxWork>([&context](sa::InboundSa& sa, std::span<rte_mbuf*> group) {
         context.enter(Stage::kEsp);
-        open_group(context, *sa, {group.data(), grouped});
-    }
+        open_group(context, sa, group);
+    });
 }
 
 void prefetch_for_opening(const sa::InboundSa& sa, uint32_t bytes) noexcept

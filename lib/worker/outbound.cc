@@ -5,6 +5,7 @@
 #include "esp/seal.h"
 #include "net/headers.h"
 #include "worker/context.h"
+#include "worker/groups.h"
 
 namespace ipsecgw::worker {
 
@@ -64,25 +65,13 @@ void seal_group(Context& context, sa::OutboundSa& sa, std::span<rte_mbuf*> group
 }
 
 /// SA by SA.
-void seal_in_groups(Context& context, Outgoing& work) noexcept
+void seal_in_groups(Context& context, const Outgoing& work) noexcept
 {
-    while (work.count != 0) {
-        sa::OutboundSa* sa = work.sas[0];
-        std::array<rte_mbuf*, kMaxWork> group;
-        uint16_t grouped = 0;
-        uint16_t others = 0;
-        for (uint16_t i = 0; i < work.count; i++) {
-            if (work.sas[i] == sa && grouped < group.size()) {
-                group[grouped++] = work.packets[i];
-            } else {
-                work.packets[others] = work.packets[i];
-                work.sas[others++] = work.sas[i];
-            }
-        }
-        work.count = others;
+    const Groups<sa::OutboundSa, 2 * kMaxWork> groups({work.packets.data(), work.count}, {work.sas.data(), work.count});
+    groups.for_each<kMaxWork>([&context](sa::OutboundSa& sa, std::span<rte_mbuf*> group) {
         context.enter(Stage::kEsp);
-        seal_group(context, *sa, {group.data(), grouped});
-    }
+        seal_group(context, sa, group);
+    });
 }
 
 uint16_t ether_type_be(bool ipv6) noexcept
