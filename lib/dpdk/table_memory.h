@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
+#include <new>
+#include <type_traits>
 
 namespace ipsecgw::dpdk {
 
@@ -17,5 +20,31 @@ void* allocate_table_memory(size_t bytes, int socket) noexcept;
 
 /// Wipes and frees what allocate_table_memory() gave for `bytes`. Null is ignored.
 void free_table_memory(void* memory, size_t bytes) noexcept;
+
+/// A number of objects there, that stays.
+template <class T>
+class TableArray {
+  public:
+    /// Default-constructed. Throws std::bad_alloc, as a vector does.
+    explicit TableArray(size_t count) : count_(count)
+    {
+        static_assert(std::is_trivially_destructible_v<T>);
+        first_ = static_cast<T*>(allocate_table_memory(count * sizeof(T), -1));
+        if (first_ == nullptr)
+            throw std::bad_alloc();
+        std::uninitialized_value_construct_n(first_, count);
+    }
+    ~TableArray() { free_table_memory(first_, count_ * sizeof(T)); }
+    TableArray(const TableArray&) = delete;
+    TableArray& operator=(const TableArray&) = delete;
+
+    [[nodiscard]] T& operator[](size_t i) noexcept { return first_[i]; }
+    [[nodiscard]] const T& operator[](size_t i) const noexcept { return first_[i]; }
+    [[nodiscard]] size_t size() const noexcept { return count_; }
+
+  private:
+    T* first_;
+    size_t count_;
+};
 
 }  // namespace ipsecgw::dpdk

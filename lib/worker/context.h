@@ -97,7 +97,8 @@ struct PortState {
 
 struct Context {
     Context(const DataPlane& plane, uint16_t worker, uint64_t tsc_hz)
-        : data(plane), index(worker), own(plane.ports), esp_for(plane.workers), fragment_ports(kFragmentSeconds * tsc_hz)
+        : data(plane), index(worker), own(plane.ports), esp_for(plane.workers), known(plane.sad->capacity()),
+          fragment_ports(kFragmentSeconds * tsc_hz)
     {
     }
 

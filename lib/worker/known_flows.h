@@ -2,16 +2,18 @@
 // stages.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
-#include <vector>
 
 #include <rte_common.h>
 #include <rte_mbuf.h>
 #include <rte_prefetch.h>
 
 #include "base/byte_order.h"
+#include "dpdk/table_memory.h"
 #include "net/checksum.h"
 #include "net/headers.h"
 #include "worker/flow_cache.h"
@@ -117,12 +119,19 @@ class KnownFlows {
     };
     static_assert(sizeof(Entry) == 64);
 
-    KnownFlows() : entries_(kEntries) {}
+    /// With room for two flows of each of `sas`, within reason: a flow whose place another one takes goes through the
+    /// stages again.
+    explicit KnownFlows(uint32_t sas)
+        : entries_(std::clamp(std::bit_ceil(size_t{sas} * 2), kFewestEntries, kMostEntries)),
+          shift_(64 - std::countr_zero(entries_.size()))
+    {
+    }
 
     [[nodiscard]] Entry& at(const Ipv4Flow& flow) noexcept
     {
+        // The upper bits of a product depend on all of the flow; the ones below not on a host's last byte.
         const uint64_t mixed = flow.addresses * 0x9e3779b97f4a7c15 ^ flow.upper * 0xa0761d6478bd642f;
-        return entries_[(mixed ^ mixed >> 29) >> 32 & (kEntries - 1)];
+        return entries_[mixed >> shift_];
     }
 
     /// `packet` has been found to be in transit, and `policy` to protect it.
@@ -131,12 +140,14 @@ class KnownFlows {
     void learn_inbound(const PacketInfo& packet, uint64_t allowed_by, const Route& route, uint64_t generation) noexcept;
 
   private:
-    static constexpr size_t kEntries = 4096;
+    static constexpr size_t kFewestEntries = 4096;
+    static constexpr size_t kMostEntries = size_t{1} << 21;  // 128 MB
 
     /// Null: not a flow for this table.
     [[nodiscard]] Entry* entry_for(const PacketInfo& packet) noexcept;
 
-    std::vector<Entry> entries_;
+    dpdk::TableArray<Entry> entries_;
+    int shift_;
 };
 
 }  // namespace ipsecgw::worker
