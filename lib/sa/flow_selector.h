@@ -78,9 +78,6 @@ struct FlowSelector {
     /// Nothing when no packet can match both: different families, different protocols.
     static std::optional<FlowSelector> from(const model::TrafficSelector& local, const model::TrafficSelector& remote);
 
-    /// One that no flow matches.
-    static FlowSelector none() noexcept { return {{}, {~uint64_t{0}, 0, 0, 0, 0}, {}}; }
-
     [[nodiscard]] bool matches(const Flow& flow) const noexcept
     {
         uint64_t difference = 0;

@@ -64,24 +64,31 @@ void SelectorSet::operator delete(void* memory, size_t bytes, std::align_val_t) 
     dpdk::free_table_memory(memory, bytes);
 }
 
-SelectorSet::SelectorSet(std::span<const Pair> pairs) : first_(FlowSelector::none())
+SelectorSet::SelectorSet(std::span<const Pair> pairs)
 {
-    bool any = false;
+    std::vector<FlowSelector> more;
+    size_t count = 0;
     for (const Pair& pair : pairs) {
         const auto selector = FlowSelector::from(pair.local, pair.remote);
         if (!selector)
             continue;
-        if (any)
-            more_.push_back(*selector);
-        else
-            first_ = *selector;
-        any = true;
+        count++;
+        if (selector->family() != net::Family::kIpv4 || ipv4_.upper_mask != 0) {
+            more.push_back(*selector);
+            continue;
+        }
+        // The address is in the first four of sixteen bytes: the low half of a word. The family is always in the mask.
+        ipv4_ = {selector->mask[0] | selector->mask[2] << 32, selector->value[0] | selector->value[2] << 32,
+                 selector->mask[4], selector->value[4], selector->ports};
     }
+    is_long_ = count > 1;
+    if (!more.empty())
+        more_ = std::make_unique<const std::vector<FlowSelector>>(std::move(more));
 }
 
 bool SelectorSet::more_allow(const Flow& flow) const noexcept
 {
-    return std::any_of(more_.begin(), more_.end(), [&flow](const auto& s) { return s.matches(flow); });
+    return std::any_of(more_->begin(), more_->end(), [&flow](const auto& s) { return s.matches(flow); });
 }
 
 }  // namespace ipsecgw::sa
