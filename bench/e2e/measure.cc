@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <barrier>
-#include <fstream>
 #include <memory>
 #include <optional>
-#include <unistd.h>
 
 #include <rte_cycles.h>
 #include <rte_launch.h>
@@ -201,13 +199,6 @@ void summarize(const Drivers& drivers, uint32_t windows, Result& result)
     result.wall_mpps = Figure::of(wall_rates).median;
 }
 
-double resident_bytes()
-{
-    uint64_t size = 0, resident = 0;
-    std::ifstream("/proc/self/statm") >> size >> resident;
-    return static_cast<double>(resident) * static_cast<double>(getpagesize());
-}
-
 }  // namespace
 
 double Result::gbps() const
@@ -220,12 +211,10 @@ base::Result<Result> measure(const Case& what, const Effort& effort)
     if (what.workers + 1u > rte_lcore_count())
         return Error{ErrorCode::kUnavailable, base::format("%u workers and %u lcores", what.workers, rte_lcore_count()),
                      "one lcore more than workers, see --lcores"};
-    const double before = resident_bytes();
     auto rig = GW_TRY(Rig::create(what));
-    const double made = resident_bytes() - before;
     Result result;
     result.what = what;
-    result.bytes_per_sa = made / what.sas;
+    result.bytes_per_sa = rig->bytes_per_sa();
     result.engine = rig->first_sa().engine;
     result.frame_bytes = what.mix.mean_bytes();
     std::barrier start(what.workers);

@@ -27,7 +27,7 @@ struct Result {
 
     double churn_rate = 0;         // SAs replaced a second, as it came to be
     double policy_change_rate = 0;
-    double bytes_per_sa = 0;       // resident, of the whole process: SA, cipher, policy, their names and indexes
+    double bytes_per_sa = 0;       // Rig::bytes_per_sa()
     double interrupted_share = 0;  // turns left out: Window
     double mpps = 0;               // all workers: packets over measured time, best windows
     double wall_mpps = 0;          // all workers: source and sink included, median

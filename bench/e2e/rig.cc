@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <fstream>
+#include <unistd.h>
 #include <utility>
 
 #include <rte_bus_vdev.h>
@@ -66,6 +68,13 @@ uint32_t capacity(const Case& what)
 {
     constexpr uint32_t kReplaced = 16'384;
     return std::max(what.sas, kFewestSas) + (what.churn != 0 ? kReplaced : 0);
+}
+
+double resident_bytes()
+{
+    uint64_t size = 0, resident = 0;
+    std::ifstream("/proc/self/statm") >> size >> resident;
+    return static_cast<double>(resident) * static_cast<double>(getpagesize());
 }
 
 int next_number()
@@ -226,10 +235,12 @@ Result<void> Rig::make_control()
 
 Result<void> Rig::install(const Case& what)
 {
+    for (uint32_t number = 0; number < what.all_policies(); number++)
+        GW_TRY(control_->add_policy(policy_of(what, number)));
+    const double before = resident_bytes();
     for (uint32_t number = 0; number < what.sas; number++)
         GW_TRY(install_one(what, number));
-    for (uint32_t number = what.sas; number < what.all_policies(); number++)
-        GW_TRY(control_->add_policy(policy_of(what, number)));
+    bytes_per_sa_ = (resident_bytes() - before) / what.sas;
     return {};
 }
 
@@ -275,7 +286,6 @@ Result<void> Rig::install_one(const Case& what, uint32_t number)
 {
     model::SaParams params = params_of(what, number);
     set_spi(number, params.spi);
-    GW_TRY(control_->add_policy(policy_of(what, number)));
     return control_->install_sa(std::move(params));
 }
 

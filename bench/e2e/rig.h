@@ -66,6 +66,9 @@ class Rig {
     [[nodiscard]] uint32_t spi(uint32_t sa) const { return spis_[sa].load(std::memory_order_relaxed); }
     void set_spi(uint32_t sa, uint32_t spi) { spis_[sa].store(spi, std::memory_order_relaxed); }
 
+    /// What the process grew by when the SAs were installed, over their number: cipher, selectors, names, indexes and what
+    /// control keeps included; policies stood before. With few SAs, or after other cases, it says nothing.
+    [[nodiscard]] double bytes_per_sa() const { return bytes_per_sa_; }
     /// How the control plane lists the first SA.
     [[nodiscard]] control::SaStatus first_sa() const;
     /// Reasons with packets: "replay 3, auth 1"; empty when there are none.
@@ -87,6 +90,7 @@ class Rig {
 
     const int number_;
     std::vector<std::atomic<uint32_t>> spis_;
+    double bytes_per_sa_ = 0;
     // In the order they are made: what stands below uses what stands above.
     std::unique_ptr<dpdk::MbufPool> pool_;
     std::unique_ptr<esp::Engines> engines_;
