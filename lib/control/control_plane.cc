@@ -7,7 +7,7 @@
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 
-#include "base/text.h"
+#include "base/log.h"
 #include "control/control_plane_internal.h"
 #include "worker/packet_info.h"
 #include "worker/punt.h"
@@ -28,12 +28,6 @@ std::vector<int> sockets_of(const ControlPlane::Parts& parts)
     return sockets;
 }
 
-base::Error no_sa(std::string_view name)
-{
-    return {base::ErrorCode::kNotFound,
-            base::format("no SA is named \"%.*s\"", static_cast<int>(name.size()), name.data()), ""};
-}
-
 }  // namespace
 
 ControlPlane::State::State(Parts given)
@@ -43,7 +37,7 @@ ControlPlane::State::State(Parts given)
       policies(*parts.data->spd, sas),
       owners({*parts.data, *parts.data->sad, parts.steering, parts.data->workers}),
       installer({*parts.data, *parts.data->sad, *parts.data->spd, parts.provider, parts.steering, *parts.reclaimer,
-                 *parts.engines, sas, policies, owners, sockets_of(parts)}),
+                 *parts.engines, sas, policies, owners, key_prints, sockets_of(parts)}),
       routes(*parts.data),
       transmitter(*parts.data, parts.workers, drops),
       neighbours(*parts.data, transmitter, drops),
@@ -76,50 +70,24 @@ base::Result<void> ControlPlane::load_all(const model::Gateway& gateway, std::ve
     s.default_engine = gateway.settings.engine;
     s.keepalives.set_interval(gateway.settings.nat_keepalive_seconds);
     for (const auto& policy : gateway.policies) {
-        GW_TRY(s.policies.add(policy));
+        GW_TRY(s.policies.add(policy, model::Owner::kConfig));
         undo.push_back([&s, &policy] { static_cast<void>(s.policies.remove(policy.name)); });
     }
     for (const auto& neighbour : gateway.neighbours) {
-        GW_TRY(s.neighbours.add_static(neighbour));
-        undo.push_back([&s, &neighbour] { s.neighbours.remove(neighbour); });
+        GW_TRY(s.neighbours.add_static(neighbour, model::Owner::kConfig));
+        undo.push_back([&s, &neighbour] { static_cast<void>(s.neighbours.remove(neighbour)); });
     }
     undo.push_back([&s, before = s.routes.snapshot()]() mutable {
         s.routes.restore(std::move(before));
         static_cast<void>(s.routes.publish());
     });
     for (const auto& route : gateway.routes)
-        GW_TRY(s.routes.add(route));
+        GW_TRY(s.routes.add(route, model::Owner::kConfig));
     GW_TRY(s.routes.publish());
     for (const auto& sa : gateway.sas) {
         GW_TRY(install_sa(sa.clone()));
         undo.push_back([this, &sa] { static_cast<void>(remove_sa(sa.name)); });
     }
-    return {};
-}
-
-base::Result<void> ControlPlane::install_sa(model::SaParams params)
-{
-    State& s = *state_;
-    if (params.engine == model::EngineChoice::kAuto)
-        params.engine = s.default_engine;
-    SaRecord* record = GW_TRY(s.installer.install(std::move(params), s.parts.now_ns()));
-    s.path_mtus.start(*record, s.parts.now_ns());
-    s.tunnels.add(*record);
-    s.lifetimes.track(*record);
-    s.keepalives.track(*record);
-    return {};
-}
-
-base::Result<void> ControlPlane::remove_sa(std::string_view name)
-{
-    State& s = *state_;
-    SaRecord* record = s.sas.find(name);
-    if (record == nullptr)
-        return no_sa(name);
-    s.lifetimes.untrack(*record);
-    s.keepalives.untrack(*record);
-    s.tunnels.remove(*record, *s.parts.reclaimer);
-    s.installer.remove(*record);
     return {};
 }
 
@@ -133,47 +101,10 @@ void ControlPlane::release_spi(uint32_t spi)
     state_->owners.release(spi);
 }
 
-base::Result<void> ControlPlane::add_policy(model::Policy policy)
-{
-    return state_->policies.add(std::move(policy));
-}
-
-base::Result<void> ControlPlane::remove_policy(std::string_view name)
-{
-    return state_->policies.remove(name);
-}
-
 base::Result<void> ControlPlane::rebind_policy(std::string_view name, std::string outbound_sa,
                                                std::vector<std::string> inbound_sas)
 {
     return state_->policies.rebind(name, std::move(outbound_sa), std::move(inbound_sas));
-}
-
-base::Result<void> ControlPlane::add_route(const model::Route& route)
-{
-    auto before = state_->routes.snapshot();
-    GW_TRY(state_->routes.add(route));
-    auto published = state_->routes.publish();
-    if (!published)
-        state_->routes.restore(std::move(before));
-    return published;
-}
-
-base::Result<void> ControlPlane::remove_route(const net::Prefix& prefix)
-{
-    auto before = state_->routes.snapshot();
-    GW_TRY(state_->routes.remove(prefix));
-    auto published = state_->routes.publish();
-    if (!published)
-        state_->routes.restore(std::move(before));
-    return published;
-}
-
-base::Result<void> ControlPlane::add_neighbour(const model::Neighbour& neighbour)
-{
-    GW_TRY(state_->neighbours.add_static(neighbour));
-    state_->neighbours.publish();
-    return {};
 }
 
 void ControlPlane::announce(uint64_t now_ns)
@@ -228,11 +159,15 @@ uint64_t ControlPlane::tick(uint64_t now_ns)
     s.keepalives.tick(now_ns);
     s.path_mtus.tick(now_ns);
     s.neighbours.publish();
+    if (now_ns >= s.routes_due_ns)
+        if (const auto published = publish_routes(); !published)
+            base::log(base::LogLevel::kError, "%s: the latest routes are taken back", published.error().what.c_str());
     s.expire_sas(now_ns);
     s.parts.reclaimer->poll();
     const uint64_t counting = s.tunnels.step(s.sas, now_ns) ? now_ns : kNever;
     const uint64_t reclaim = s.parts.reclaimer->pending() != 0 ? now_ns + kReclaimNs : kNever;
-    return std::min({s.neighbours.next_ns(), s.keepalives.next_ns(), s.path_mtus.next_ns(), s.lifetimes.next_ns(), reclaim, counting});
+    return std::min({s.neighbours.next_ns(), s.keepalives.next_ns(), s.path_mtus.next_ns(), s.lifetimes.next_ns(),
+                     s.routes_due_ns, reclaim, counting});
 }
 
 }  // namespace ipsecgw::control

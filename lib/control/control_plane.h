@@ -18,6 +18,7 @@
 #include "dpdk/qsbr.h"
 #include "esp/engine.h"
 #include "model/gateway.h"
+#include "model/owner.h"
 #include "offload/provider.h"
 #include "offload/steering.h"
 #include "route/resolver.h"
@@ -41,6 +42,7 @@ struct DropsOf {
 
 struct SaStatus {
     std::string name;
+    model::Owner owner = model::Owner::kConfig;
     uint32_t spi = 0;
     model::Direction direction = model::Direction::kInbound;
     model::Mode mode = model::Mode::kTunnel;
@@ -91,6 +93,7 @@ struct PolicyStatus {
     std::string outbound_sa;  // empty: none
     std::vector<std::string> inbound_sas;
     uint64_t packets = 0;  // matched
+    model::Owner owner = model::Owner::kConfig;
 };
 
 struct PortStatus {
@@ -110,7 +113,7 @@ struct PortStatus {
 
 struct RouteStatus {
     std::string prefix, via, port;  // via empty: on the link
-    std::string origin;             // "config", "connected"
+    std::string origin;             // "connected", or whose it is: "config", "cli"
 };
 
 struct NeighbourRow {
@@ -153,6 +156,21 @@ struct Stats {
     uint64_t retired_objects = 0;
 };
 
+/// One thing that a reload does.
+struct Change {
+    enum class Kind : uint8_t { kAdd, kChange, kRemove };
+    Kind kind = Kind::kAdd;
+    std::string_view object;            // "sa", "policy", "route", "neighbour"; of others: "connection", "credentials"
+    std::string name;                   // a route's prefix, a neighbour's "PORT ADDRESS"
+    std::vector<std::string> settings;  // kChange: which differ
+};
+
+/// What a reload would do, or why it cannot be done.
+struct ReloadPlan {
+    std::vector<Change> changes;
+    std::vector<base::Error> errors;
+};
+
 /// What an SPI is wanted for: the addresses ESP will come with.
 struct SpiRequest {
     net::IpAddress local, remote;    // outer ones, ours and the peer's
@@ -180,6 +198,8 @@ struct ExplainStatus {
     bool is_too_big = false;
 };
 
+class Reload;
+
 /// Reads and writes of the gateway's tables. Threads: the control thread only (front ends post to its mailbox).
 class ControlPlane {
   public:
@@ -204,8 +224,29 @@ class ControlPlane {
     /// Everything of a model at start: settings, routes, neighbours, policies, SAs. On an error nothing of it stays.
     base::Result<void> load(const model::Gateway& gateway);
 
-    base::Result<void> install_sa(model::SaParams params);  // kAlreadyExists: name or inbound SPI in use
-    base::Result<void> remove_sa(std::string_view name);    // policies that use it drop with kNoSa from then on
+    // What is made belongs to `owner`. Where something is removed or replaced, `by` is who asks: what another owner has made is kPermissionDenied. None:
+    // whoever's it is.
+
+    /// What lies between the objects that model::Owner::kConfig has here and those of `wanted`: its SAs, policies, routes
+    /// and neighbours. Ports and settings are not looked at, but for the engine of SAs that name none.
+    [[nodiscard]] ReloadPlan compare(const model::Gateway& wanted) const;
+    /// Does what compare() says, when that has no errors, in this call: what stays the same is not touched, and each
+    /// packet on its way meets the policies of before, those of after, or a drop, never something between. When
+    /// something fails everything is as it was; but an inbound SPI that changes hands, which two SAs cannot have at a time,
+    /// is taken from the old SA before the new one is tried. Returned are the new ones that were then refused, each with
+    /// the SAs that are gone for it; all else is done.
+    base::Result<std::vector<base::Error>> reload(const model::Gateway& wanted);
+
+    base::Result<void> install_sa(model::SaParams params, model::Owner owner = model::Owner::kConfig);  // kAlreadyExists: name or inbound SPI in use
+    /// Policies that use it drop with kNoSa from then on.
+    base::Result<void> remove_sa(std::string_view name, std::optional<model::Owner> by = {});
+    /// Puts an SA in the place of the one of its name and direction: outbound traffic moves to it with one store, an
+    /// inbound one of another SPI stands before the old one goes. Nothing has changed on an error, except where an
+    /// inbound SPI stays and gets a new key: there the old one is gone when the port refuses the new one. With SPI and
+    /// key the same, an outbound SA goes on at the next sequence number; an inbound one is refused (kUnsupported), for
+    /// its replay window would be lost.
+    base::Result<void> replace_sa(model::SaParams params, model::Owner owner = model::Owner::kConfig,
+                                  std::optional<model::Owner> by = {});
     /// An SPI for an inbound SA that is to be agreed on (RFC 7296 section 2.9 and 3.3.1: the receiver chooses), random,
     /// 256 or above, used by no SA and by no other reservation. Where the port hashes SPIs, packets with it arrive at
     /// the owner; elsewhere the owner gets them by flow rule or hand-over. It stays reserved until install_sa() of an
@@ -215,15 +256,24 @@ class ControlPlane {
     base::Result<ReservedSpi> reserve_spi(const SpiRequest& request);
     /// The SPI will not be installed. Ignored when it is not reserved.
     void release_spi(uint32_t spi);
-    base::Result<void> add_policy(model::Policy policy);
-    base::Result<void> remove_policy(std::string_view name);
+    base::Result<void> add_policy(model::Policy policy, model::Owner owner = model::Owner::kConfig);
+    base::Result<void> remove_policy(std::string_view name, std::optional<model::Owner> by = {});
     /// Gives a policy other SAs, as a rekey does: the new inbound ones may carry it first, then outbound traffic moves
     /// with one store, then the old inbound ones lose it. Nothing is lost on the way when old and new are installed.
     base::Result<void> rebind_policy(std::string_view name, std::string outbound_sa,
                                      std::vector<std::string> inbound_sas);
-    base::Result<void> add_route(const model::Route& route);
-    base::Result<void> remove_route(const net::Prefix& prefix);
-    base::Result<void> add_neighbour(const model::Neighbour& neighbour);
+    /// The table of routes is built whole. kSoon leaves that to tick(), so that many changes share it; what a failure of
+    /// it takes back is logged, or the error of publish_routes().
+    enum class Publish : uint8_t { kNow, kSoon };
+    base::Result<void> add_route(const model::Route& route, model::Owner owner = model::Owner::kConfig,
+                                 Publish when = Publish::kNow);
+    base::Result<void> remove_route(const net::Prefix& prefix, std::optional<model::Owner> by = {},
+                                    Publish when = Publish::kNow);
+    base::Result<void> publish_routes();
+    base::Result<void> add_neighbour(const model::Neighbour& neighbour,
+                                     model::Owner owner = model::Owner::kConfig);
+    /// The static one of its port and address.
+    base::Result<void> remove_neighbour(const model::Neighbour& neighbour, std::optional<model::Owner> by = {});
 
     /// Who hears of IKE messages, of traffic that wants an SA and of SAs that end; without one, IKE messages are a
     /// counted drop and ends are logged. Replaces the listeners of before.
@@ -270,6 +320,7 @@ class ControlPlane {
     [[nodiscard]] Stats stats() const;
 
   private:
+    friend class Reload;  // its part that compares and applies
     struct State;
     base::Result<void> load_all(const model::Gateway& gateway, std::vector<std::function<void()>>& undo);
     std::unique_ptr<State> state_;

@@ -27,6 +27,20 @@ struct ControlPlane::State {
     void stop(const Lifetimes::Expiry& expiry);
     /// A port has lost some or all SAs it held: they go on in software, or end.
     void lose_port(const dpdk::PortEvent& event, std::vector<Lifetimes::Expiry>& ends);
+    /// Installing and removing with everything that follows an SA. `predecessor` as Installer::install() has it.
+    base::Result<SaRecord*> install(model::SaParams params, model::Owner owner, SaRecord* predecessor = nullptr);
+    void remove(SaRecord& sa);
+    /// Out of the way of a successor of its name: it goes on as it is, under a name that nobody knows.
+    void set_aside(SaRecord& sa);
+    /// Back to its name, which is free again, and to the traffic of its policies.
+    void put_back(SaRecord& sa);
+    /// Why `next` cannot take the place of `sa` while packets flow.
+    [[nodiscard]] base::Result<void> may_follow(const SaRecord& sa, const model::SaParams& next) const;
+    /// The record whose sequence numbers `next` has to go on with: `sa` or null.
+    [[nodiscard]] SaRecord* predecessor_of(const model::SaParams& next, SaRecord& sa) const;
+    [[nodiscard]] model::EngineChoice engine_of(const model::SaParams& params) const;
+    void note_route_change();
+
     /// One packet from the punt ring; consumes it.
     void handle_punt(rte_mbuf* m, uint64_t now_ns);
     void handle_ike(rte_mbuf* m);
@@ -39,6 +53,7 @@ struct ControlPlane::State {
     Listeners listeners;
     uint64_t started_ns;
     model::EngineChoice default_engine = model::EngineChoice::kAuto;
+    KeyPrints key_prints;
     ControlDrops drops;
     SaTable sas;
     mutable Tunnels tunnels;
@@ -48,6 +63,9 @@ struct ControlPlane::State {
     Owners owners;
     Installer installer;
     Routes routes;
+    std::optional<Routes::Map> routes_published;  // before the changes that wait to be; none wait: nothing
+    uint64_t routes_due_ns = kNever;
+    uint64_t routes_cost_ns = 0;  // of the last publication
     Transmitter transmitter;
     Neighbours neighbours;
     Datagrams datagrams;

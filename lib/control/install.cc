@@ -8,10 +8,40 @@
 
 namespace ipsecgw::control {
 
-base::Result<void> Installer::check(const model::SaParams& params) const
+namespace {
+
+/// None is given twice: the number that comes next is taken away before it is handed on.
+void hand_on_numbers(sa::OutboundSa& from, sa::OutboundSa& to)
+{
+    const uint64_t next = from.next_sequence.exchange(from.last_sequence + 1, std::memory_order_acq_rel);
+    to.next_sequence.store(next, std::memory_order_relaxed);
+    if (to.iv_base != from.iv_base)  // equal where workers may read it already
+        to.iv_base = from.iv_base;
+}
+
+}  // namespace
+
+base::Result<void> Installer::check_alone(const model::SaParams& params) const
 {
     if (const auto errors = model::validate(params); !errors.empty())
         return all_of("SA", params.name, errors);
+    if (params.worker && *params.worker >= parts_.sockets.size())
+        return base::Error{
+            base::ErrorCode::kInvalidArgument,
+            base::format("SA \"%s\": worker: there is no worker %u", params.name.c_str(), *params.worker),
+            base::format("this gateway has %zu, counted from 0", parts_.sockets.size())};
+    return {};
+}
+
+bool Installer::has_key(const SaRecord& record, const model::SaParams& params) const
+{
+    return record.params.suite == params.suite &&
+           base::equal_constant_time(record.key_print, parts_.key_prints.of(params.keymat.view()));
+}
+
+base::Result<void> Installer::check(const model::SaParams& params) const
+{
+    GW_TRY(check_alone(params));
     if (parts_.sas.find(params.name) != nullptr)
         return base::Error{base::ErrorCode::kAlreadyExists,
                            base::format("an SA is named \"%s\" already", params.name.c_str()),
@@ -20,15 +50,10 @@ base::Result<void> Installer::check(const model::SaParams& params) const
         return base::Error{base::ErrorCode::kAlreadyExists,
                            base::format("SA \"%s\": inbound SPI 0x%08x is in use", params.name.c_str(), params.spi),
                            "an SPI alone selects an inbound SA (RFC 4301 section 4.1): choose another"};
-    if (params.worker && *params.worker >= parts_.sockets.size())
-        return base::Error{
-            base::ErrorCode::kInvalidArgument,
-            base::format("SA \"%s\": worker: there is no worker %u", params.name.c_str(), *params.worker),
-            base::format("this gateway has %zu, counted from 0", parts_.sockets.size())};
     return parts_.policies.may_install(params);
 }
 
-base::Result<SaRecord*> Installer::install(model::SaParams params, uint64_t now_ns)
+base::Result<SaRecord*> Installer::install(model::SaParams params, uint64_t now_ns, SaRecord* predecessor)
 {
     GW_TRY(check(params));
     SaRecord record;
@@ -36,13 +61,21 @@ base::Result<SaRecord*> Installer::install(model::SaParams params, uint64_t now_
     record.algorithm = record.params.suite.name();
     record.installed_ns = now_ns;
     GW_TRY(publish(record));
+    record.key_print = parts_.key_prints.of(record.params.keymat.view());
     record.params.keymat = {};
+    if (predecessor != nullptr)
+        hand_on_numbers(*predecessor->outbound, *record.outbound);
     SaRecord& stored = parts_.sas.insert(std::move(record));
     if (stored.is_inbound())
         parts_.owners.release(stored.params.spi);
     else
         parts_.policies.attach_outbound(stored);  // last: the session stands before the SPD points to it
     return &stored;
+}
+
+void Installer::give_back_numbers(SaRecord& successor, SaRecord& predecessor)
+{
+    hand_on_numbers(*successor.outbound, *predecessor.outbound);
 }
 
 base::Result<offload::Choice> Installer::choose(const SaRecord& record, sa::SaTag tag) const
@@ -255,9 +288,7 @@ base::Result<void> Installer::continue_in_software(SaRecord& record, const std::
             return refuse("no software cipher stands by");
         // The numbers given out so far are below what is taken here, and the old object gives out none after it.
         sa::OutboundSa& old = *record.outbound;
-        const uint64_t next = old.next_sequence.exchange(old.last_sequence + 1, std::memory_order_acq_rel);
-        record.standby->next_sequence.store(next, std::memory_order_relaxed);
-        record.standby->iv_base = old.iv_base;
+        hand_on_numbers(old, *record.standby);
         record.standby->path_mtu.store(old.path_mtu.load(std::memory_order_relaxed), std::memory_order_relaxed);
         record.carried = record.counts();
         record.engine = record.standby->cipher(0)->engine;

@@ -34,12 +34,19 @@ class Installer {
         SaTable& sas;
         Policies& policies;
         Owners& owners;
+        const KeyPrints& key_prints;
         std::vector<int> sockets;  // NUMA node of each worker
     };
     explicit Installer(Parts parts) : parts_(std::move(parts)) {}
 
-    /// The record lives until remove(). Nothing is left behind by an error.
-    base::Result<SaRecord*> install(model::SaParams params, uint64_t now_ns);
+    /// The record lives until remove(). Nothing is left behind by an error. `predecessor`: an outbound SA of the same SPI
+    /// and key, which seals nothing more from then on: its sequence numbers and IVs go on here. null: there is none.
+    base::Result<SaRecord*> install(model::SaParams params, uint64_t now_ns, SaRecord* predecessor = nullptr);
+    /// Undoes what install() did to a predecessor; `successor` seals nothing more.
+    static void give_back_numbers(SaRecord& successor, SaRecord& predecessor);
+    /// Would install() take these parameters by themselves, whatever else is installed?
+    [[nodiscard]] base::Result<void> check_alone(const model::SaParams& params) const;
+    [[nodiscard]] bool has_key(const SaRecord& record, const model::SaParams& params) const;
     void remove(SaRecord& record);
     /// Hard lifetime: nothing passes from here on. The record stays, for the operator to see, until remove().
     void expire(SaRecord& record);

@@ -34,7 +34,7 @@ Neighbours::~Neighbours()
         rte_pktmbuf_free(m);
 }
 
-base::Result<void> Neighbours::add_static(const model::Neighbour& neighbour)
+base::Result<void> Neighbours::add_static(const model::Neighbour& neighbour, model::Owner owner)
 {
     const auto port = std::find_if(data_.ports.begin(), data_.ports.end(),
                                    [&](const auto& candidate) { return candidate.name == neighbour.port; });
@@ -43,16 +43,41 @@ base::Result<void> Neighbours::add_static(const model::Neighbour& neighbour)
                            base::format("neighbour %s: no port is named \"%s\"", neighbour.address.to_string().c_str(),
                                         neighbour.port.c_str()),
                            ""};
+    if (!statics_.emplace(std::pair(neighbour.port, neighbour.address), StaticNeighbour{neighbour, owner}).second)
+        return base::Error{base::ErrorCode::kAlreadyExists,
+                           base::format("neighbour %s: there is a static one on port %s",
+                                        neighbour.address.to_string().c_str(), neighbour.port.c_str()),
+                           "remove it first"};
     resolver_.add_static({port->index, neighbour.address, neighbour.mac});
     changed_ = true;
     return {};
 }
 
-void Neighbours::remove(const model::Neighbour& neighbour)
+base::Result<void> Neighbours::remove(const model::Neighbour& neighbour)
 {
+    if (statics_.erase({neighbour.port, neighbour.address}) == 0)
+        return base::Error{base::ErrorCode::kNotFound,
+                           base::format("no static neighbour %s on port %s", neighbour.address.to_string().c_str(),
+                                        neighbour.port.c_str()),
+                           ""};
     for (const auto& port : data_.ports)
         if (port.name == neighbour.port && resolver_.remove(port.index, neighbour.address))
             changed_ = true;
+    return {};
+}
+
+const StaticNeighbour* Neighbours::find(const model::Neighbour& neighbour) const
+{
+    const auto found = statics_.find({neighbour.port, neighbour.address});
+    return found == statics_.end() ? nullptr : &found->second;
+}
+
+std::vector<StaticNeighbour> Neighbours::statics() const
+{
+    std::vector<StaticNeighbour> all;
+    for (const auto& [where, neighbour] : statics_)
+        all.push_back(neighbour);
+    return all;
 }
 
 void Neighbours::receive(rte_mbuf* frame, uint64_t now_ns)

@@ -2,17 +2,27 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
 #include "control/transmitter_internal.h"
 #include "model/gateway.h"
+#include "model/owner.h"
 #include "route/resolver.h"
 #include "worker/dataplane.h"
 
 struct rte_mbuf;
 
 namespace ipsecgw::control {
+
+struct StaticNeighbour {
+    model::Neighbour neighbour;
+    model::Owner owner = model::Owner::kConfig;
+};
 
 /// Packets that wait for their next hop are held here, by the handle the resolver gives back: their own address.
 class Neighbours {
@@ -22,8 +32,13 @@ class Neighbours {
     Neighbours(const Neighbours&) = delete;
     Neighbours& operator=(const Neighbours&) = delete;
 
-    base::Result<void> add_static(const model::Neighbour& neighbour);
-    void remove(const model::Neighbour& neighbour);
+    /// kAlreadyExists when there is a static one for the address, kNotFound without the port.
+    base::Result<void> add_static(const model::Neighbour& neighbour, model::Owner owner);
+    /// kNotFound when there is no static one.
+    base::Result<void> remove(const model::Neighbour& neighbour);
+    /// The static one for the address of `neighbour` on its port, or null.
+    [[nodiscard]] const StaticNeighbour* find(const model::Neighbour& neighbour) const;
+    [[nodiscard]] std::vector<StaticNeighbour> statics() const;
 
     /// An ARP or neighbour discovery frame; consumes it.
     void receive(rte_mbuf* frame, uint64_t now_ns);
@@ -47,6 +62,7 @@ class Neighbours {
     ControlDrops& drops_;
     route::Resolver resolver_;
     std::unordered_set<rte_mbuf*> waiting_;
+    std::map<std::pair<std::string, net::IpAddress>, StaticNeighbour> statics_;
     bool changed_ = false;
 };
 

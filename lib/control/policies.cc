@@ -8,6 +8,9 @@
 namespace ipsecgw::control {
 namespace {
 
+/// No name has this character, so the name with it is nobody's.
+constexpr char kAside = '\x01';
+
 base::Error no_policy(std::string_view name)
 {
     return {base::ErrorCode::kNotFound,
@@ -25,14 +28,20 @@ base::Error wrong_direction(const std::string& policy, const std::string& sa, mo
 
 }  // namespace
 
-base::Result<void> Policies::add(model::Policy policy)
+base::Result<void> Policies::add(model::Policy policy, model::Owner owner)
 {
     if (const auto errors = model::validate(policy); !errors.empty())
         return all_of("policy", policy.name, errors);
     GW_TRY(check_directions(policy));
+    const std::string name = policy.name;
+    if (records_.contains(name))
+        return base::Error{base::ErrorCode::kAlreadyExists, "a policy is named \"" + name + "\" already", "remove it first"};
+    while (spd_.find(policy.name) != nullptr)
+        policy.name += kAside;
     sa::PolicyEntry* entry = GW_TRY(spd_.add(policy));  // drops with kNoSa until its SA is attached below
-    std::string name = policy.name;
-    PolicyRecord& record = records_.emplace(std::move(name), PolicyRecord{std::move(policy), entry}).first->second;
+    std::string spd_name = std::exchange(policy.name, name);
+    PolicyRecord& record =
+        records_.emplace(name, PolicyRecord{std::move(policy), entry, owner, std::move(spd_name)}).first->second;
     if (record.policy.acquire) {
         by_id_.resize(std::max<size_t>(by_id_.size(), entry->id + size_t{1}), nullptr);
         by_id_[entry->id] = &record;
@@ -50,11 +59,25 @@ base::Result<void> Policies::remove(std::string_view name)
         return no_policy(name);
     if (it->second.policy.acquire)
         by_id_[it->second.entry->id] = nullptr;
-    GW_TRY(spd_.remove(name));
+    GW_TRY(spd_.remove(it->second.spd_name));
     unregister_users(it->second);
     refresh_selectors(it->second.policy.inbound_sas);
     records_.erase(it);
     return {};
+}
+
+void Policies::rename(std::string_view name, std::string to)
+{
+    auto node = records_.extract(records_.find(name));
+    node.mapped().policy.name = to;
+    node.key() = std::move(to);
+    records_.insert(std::move(node));
+}
+
+const PolicyRecord* Policies::find(std::string_view name) const
+{
+    const auto it = records_.find(name);
+    return it == records_.end() ? nullptr : &it->second;
 }
 
 base::Result<void> Policies::rebind(std::string_view name, std::string outbound_sa,

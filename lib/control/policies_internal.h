@@ -13,6 +13,7 @@
 
 #include "base/result.h"
 #include "control/sa_table_internal.h"
+#include "model/owner.h"
 #include "model/policy.h"
 #include "sa/spd.h"
 
@@ -21,6 +22,8 @@ namespace ipsecgw::control {
 struct PolicyRecord {
     model::Policy policy;
     sa::PolicyEntry* entry = nullptr;  // owned by the Spd
+    model::Owner owner = model::Owner::kConfig;
+    std::string spd_name;  // unique in the Spd, where a policy may still be that was called so
 };
 
 /// A policy may name an SA that is not there: it drops with kNoSa until the SA appears, and is bound then. What an
@@ -32,8 +35,10 @@ class Policies {
 
     Policies(sa::Spd& spd, SaTable& sas) : spd_(spd), sas_(sas) {}
 
-    base::Result<void> add(model::Policy policy);
+    base::Result<void> add(model::Policy policy, model::Owner owner);
     base::Result<void> remove(std::string_view name);
+    /// To make room for a successor of the name. `name` is there, `to` is free and known to nobody outside.
+    void rename(std::string_view name, std::string to);
     /// Gives a policy other SAs: inbound ones are allowed to carry it first, then outbound traffic moves with one
     /// store, so a rekey loses nothing; SAs it names no more lose its selectors last.
     base::Result<void> rebind(std::string_view name, std::string outbound_sa, std::vector<std::string> inbound_sas);
@@ -48,6 +53,8 @@ class Policies {
 
     /// The record of what a look-up in the SPD found, if it is one that asks for SAs; else null.
     [[nodiscard]] const PolicyRecord* find(const sa::PolicyEntry& entry) const;
+
+    [[nodiscard]] const PolicyRecord* find(std::string_view name) const;
 
     [[nodiscard]] const Map& all() const noexcept { return records_; }
 

@@ -51,6 +51,7 @@ SaStatus status_of(const SaRecord& sa, uint64_t now_ns)
 {
     SaStatus row;
     row.name = sa.params.name;
+    row.owner = sa.made_by;
     row.spi = sa.params.spi;
     row.direction = sa.params.direction;
     row.mode = sa.params.mode;
@@ -204,7 +205,7 @@ std::vector<PolicyStatus> ControlPlane::list_policies() const
         const model::Policy& policy = record.policy;
         rows.push_back({record.entry->id, name, policy.priority, policy.action, policy.direction, texts(policy.local),
                         texts(policy.remote), policy.outbound_sa, policy.inbound_sas,
-                        state_->parts.data->spd->hits(*record.entry)});
+                        state_->parts.data->spd->hits(*record.entry), record.owner});
     }
     // As they are tried; names are in order already.
     std::stable_sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.priority < b.priority; });
@@ -247,7 +248,7 @@ std::vector<RouteStatus> ControlPlane::list_routes() const
         const auto& gateway = record.next_hop.gateway;
         rows.push_back({prefix.to_string(), gateway ? gateway->to_string() : "",
                         state_->parts.data->ports[record.next_hop.port].name,
-                        record.connected ? "connected" : "config"});
+                        std::string(record.connected ? "connected" : model::to_string(record.owner))});
     }
     return rows;
 }

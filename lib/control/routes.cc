@@ -76,10 +76,16 @@ base::Result<uint16_t> Routes::port_for(const model::Route& route) const
     return found->index;
 }
 
-base::Result<void> Routes::add(const model::Route& route)
+base::Result<route::NextHop> Routes::next_hop_of(const model::Route& route) const
 {
     const uint16_t port = GW_TRY(port_for(route));
-    if (!routes_.emplace(route.prefix.network(), RouteRecord{{port, route.via}, false}).second)
+    return route::NextHop{port, route.via};
+}
+
+base::Result<void> Routes::add(const model::Route& route, model::Owner owner)
+{
+    const uint16_t port = GW_TRY(port_for(route));
+    if (!routes_.emplace(route.prefix.network(), RouteRecord{{port, route.via}, false, owner}).second)
         return bad_route(base::ErrorCode::kAlreadyExists, route, "there is a route to this prefix", "remove it first");
     return {};
 }

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "model/gateway.h"
+#include "model/owner.h"
 #include "route/fib.h"
 #include "worker/dataplane.h"
 
@@ -15,6 +16,7 @@ namespace ipsecgw::control {
 struct RouteRecord {
     route::NextHop next_hop;
     bool connected = false;
+    model::Owner owner = model::Owner::kConfig;
 };
 
 class Routes {
@@ -25,8 +27,10 @@ class Routes {
     explicit Routes(const worker::DataPlane& data);
 
     /// Changes the list only; publish() makes it true, once for any number of changes.
-    base::Result<void> add(const model::Route& route);
+    base::Result<void> add(const model::Route& route, model::Owner owner);
     base::Result<void> remove(const net::Prefix& prefix);
+    /// Where the route would lead: kNotFound, kInvalidArgument as add() has them.
+    [[nodiscard]] base::Result<route::NextHop> next_hop_of(const model::Route& route) const;
     base::Result<void> publish();
 
     /// A copy of the list, to go back to when a change fails.

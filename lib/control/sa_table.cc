@@ -110,6 +110,14 @@ SaRecord& SaTable::insert(SaRecord record)
     return stored;
 }
 
+void SaTable::rename(SaRecord& record, std::string to)
+{
+    auto node = records_.extract(records_.find(record.params.name));
+    record.params.name = to;
+    node.key() = std::move(to);
+    records_.insert(std::move(node));
+}
+
 void SaTable::erase(std::string_view name)
 {
     const auto it = records_.find(name);

@@ -11,7 +11,9 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "control/key_prints_internal.h"
 #include "dpdk/security.h"
+#include "model/owner.h"
 #include "model/sa_params.h"
 #include "offload/provider.h"
 #include "sa/inbound_sa.h"
@@ -57,6 +59,8 @@ struct SaRecord {
     uint64_t installed_ns = 0;
     std::shared_ptr<Tunnel> tunnel;  // whose counters it adds to
     mutable uint64_t walk = 0;       // the last walk over all SAs that has seen it (tunnels_internal.h)
+    model::Owner made_by = model::Owner::kConfig;
+    KeyPrint key_print{};  // of the keying material that is wiped here
 
     // Lifetimes'.
     uint64_t soft_ns = kNever;  // when the time limits are due; kNever: none, or dealt with
@@ -93,6 +97,8 @@ class SaTable {
 
     [[nodiscard]] SaRecord* find(std::string_view name);
     SaRecord& insert(SaRecord record);
+    /// `to` is free. What refers to the SA by name, a policy for instance, does not follow.
+    void rename(SaRecord& record, std::string to);
     void erase(std::string_view name);
 
     [[nodiscard]] const Map& all() const noexcept { return records_; }

@@ -88,7 +88,7 @@ void Daemon::drain_outbox()
 void Daemon::carry_out(ike::AddPolicy& effect)
 {
     const std::string name = effect.policy.name;
-    if (const auto added = plane_.add_policy(std::move(effect.policy)); !added)
+    if (const auto added = plane_.add_policy(std::move(effect.policy), model::Owner::kIke); !added)
         log_failure("policy", name, added.error());
 }
 
@@ -109,7 +109,7 @@ void Daemon::install(ike::ChildSaId child, model::SaParams params, const ike::Bi
     const bool is_inbound = params.direction == model::Direction::kInbound;
     if (key_log_)
         key_log_->add(params);
-    auto done = plane_.install_sa(std::move(params));
+    auto done = plane_.install_sa(std::move(params), model::Owner::kIke);
     if (done) {
         const std::string& key = sas_.emplace(name, child).first->first;
         SasOfChild& names = sas_of_[child];
@@ -175,7 +175,7 @@ void Daemon::carry_out(ike::Trap& effect)
     if (old != traps_.end() && old->second.policy == name)
         policy.name += '\'';
     const std::string called = policy.name;
-    if (const auto added = plane_.add_policy(std::move(policy)); !added)
+    if (const auto added = plane_.add_policy(std::move(policy), model::Owner::kIke); !added)
         return log_failure("policy", called, added.error());
     if (old != traps_.end()) {
         trap_of_policy_.erase(old->second.policy);

@@ -13,12 +13,11 @@ namespace {
 
 class KeepalivesTest : public ControlTest {
   protected:
-    KeepalivesTest() { load(20); }
+    KeepalivesTest() { load(); }
 
-    void load(uint32_t seconds)
+    void load()
     {
         model::Gateway gateway;
-        gateway.settings.nat_keepalive_seconds = seconds;
         gateway.neighbours.push_back({"outside", ip("192.0.2.2"), net::MacAddress{{2, 0, 0, 0, 0, 9}}});
         gateway.neighbours.push_back({"outside", ip("2001:db8:ffff::2"), net::MacAddress{{2, 0, 0, 0, 0, 9}}});
         ASSERT_TRUE(control->load(gateway));
@@ -111,7 +110,9 @@ TEST_F(KeepalivesTest, PlainSasAndInboundOnesSayNothing)
 
 TEST_F(KeepalivesTest, ZeroTurnsThemOff)
 {
-    load(0);
+    model::Gateway off;
+    off.settings.nat_keepalive_seconds = 0;
+    ASSERT_TRUE(control->load(off));
     install("out", 0x2001);
     EXPECT_EQ(over(40).size(), 0u);
 }
