@@ -102,6 +102,9 @@ base::Result<std::unique_ptr<Gateway>> Gateway::start(model::Gateway config, Hos
         return Error{ErrorCode::kInvalidArgument, "there is no lcore for a worker", "give at least two lcores: -l 0-1"};
     std::unique_ptr<Gateway> gateway(new Gateway(std::move(host)));
     GW_TRY(check_devices(config));
+    gateway->started_.settings = config.settings;
+    gateway->started_.ports = config.ports;
+    gateway->started_.metrics = config.metrics;
     GW_TRY(gateway->make_engines(config));
     GW_TRY(gateway->make_pool(config));
     GW_TRY(gateway->open_ports(config));
@@ -277,16 +280,23 @@ base::Result<void> Gateway::make_control(const model::Gateway& config)
     return {};
 }
 
+base::Result<void> Gateway::start_ike(const model::Settings& settings)
+{
+    iked::Options options;
+    options.save_keys = host_.save_keys;
+    options.engine.retransmit_timeout_s = settings.ike_retransmit_timeout_ms / 1000.0;
+    options.engine.retransmit_tries = settings.ike_retransmit_tries;
+    ike_ = GW_TRY(iked::Daemon::create(*control_, std::move(options)));
+    ike_source_ = std::make_unique<cli::DaemonSource>(*ike_);
+    return {};
+}
+
 // Before the workers run: what the connections protect is in the SPD when the first packet comes.
 base::Result<void> Gateway::make_ike(const model::Gateway& config)
 {
     if (config.connections.empty())
         return {};
-    iked::Options options;
-    options.save_keys = host_.save_keys;
-    options.engine.retransmit_timeout_s = config.settings.ike_retransmit_timeout_ms / 1000.0;
-    options.engine.retransmit_tries = config.settings.ike_retransmit_tries;
-    ike_ = GW_TRY(iked::Daemon::create(*control_, std::move(options)));
+    GW_TRY(start_ike(config.settings));
     const auto errors = ike_->load(config);
     for (const auto& error : errors)
         base::log(LogLevel::kError, "%s%s%s", error.what.c_str(), error.hint.empty() ? "" : ": ", error.hint.c_str());
@@ -324,9 +334,11 @@ base::Result<void> Gateway::launch_workers()
 
 base::Result<void> Gateway::listen(const model::Gateway& config)
 {
-    if (ike_ != nullptr)
-        ike_source_ = std::make_unique<cli::DaemonSource>(*ike_);
-    source_ = std::make_unique<cli::ControlSource>(*control_, ike_source_.get());
+    editor_ = std::make_unique<cli::ControlEditor>(*control_, started_.settings);
+    if (!host_.config_file.empty())
+        make_reloader();
+    source_ = std::make_unique<cli::ControlSource>(
+        cli::ControlSource::Parts{control_.get(), ike_source_.get(), editor_.get(), reloader_.get()});
     const std::string& socket = config.settings.control_socket;
     server_ = GW_TRY(cli::Server::create(*loop_, *source_, {.path = socket}));
     base::log(LogLevel::kInfo, "control socket %s", socket.c_str());
@@ -396,9 +408,10 @@ bool Gateway::before_sleep()
 // Peers learn that the SAs are gone (RFC 7296 section 1.4.1); those that are gone themselves are not waited for.
 void Gateway::end_ike()
 {
-    if (ike_ == nullptr)
-        return;
+    // It may have come with a reload: the control thread knows.
     loop_->post([this] {
+        if (ike_ == nullptr)
+            return ike_ended_.set_value();
         ike_sas_at_end_ = ike_->stats().ike_sas;
         ike_->terminate_all();
         ike_is_ending_ = true;
@@ -423,6 +436,7 @@ void Gateway::stop()
                       ike_->stats().ike_sas);
         telemetry_.reset();
         server_.reset();
+        reloader_.reset();
         base::log(LogLevel::kInfo, "control stopped");
     }
     if (workers_launched_ != 0) {

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "app/reloader.h"
 #include "app/watchdog.h"
 #include "base/result.h"
 #include "cli/control_source.h"
@@ -51,6 +52,7 @@ class Gateway {
         uint64_t watchdog_ns = 0;     // how often somebody wants to hear `alive`; 0: never
         std::function<void()> alive;  // called by the control thread while it and every worker turn
         std::string save_keys;  // file for Wireshark's tables of keys; empty: none
+        std::string config_file;  // to read again; empty: there is none
     };
     /// Every lcore of EAL but the main one.
     static std::vector<unsigned> worker_lcores();
@@ -66,6 +68,9 @@ class Gateway {
     void stop();
     static constexpr std::chrono::seconds kFarewell{3};
 
+    /// Reads the configuration file again and does what has changed in it; the log tells what came of it. Returns at once.
+    void reload();
+
   private:
     explicit Gateway(Host host) : host_(std::move(host)) {}
 
@@ -80,6 +85,11 @@ class Gateway {
     base::Result<void> make_provider(const model::Gateway& config);
     base::Result<void> make_control(const model::Gateway& config);
     base::Result<void> make_ike(const model::Gateway& config);
+    base::Result<void> start_ike(const model::Settings& settings);
+    void make_reloader();
+    std::vector<base::Error> check_reload(const model::Gateway& wanted);
+    std::vector<control::Change> compare_reload(const model::Gateway& wanted);
+    Reloader::Applied apply_reload(model::Gateway wanted);
     base::Result<void> launch_workers();
     base::Result<void> listen(const model::Gateway& config);
     base::Result<void> serve_metrics(const model::Metrics& settings);
@@ -109,6 +119,8 @@ class Gateway {
     std::unique_ptr<control::ControlPlane> control_;
     std::unique_ptr<iked::Daemon> ike_;  // null: no connection is configured, so nobody negotiates
     std::unique_ptr<cli::DaemonSource> ike_source_;
+    std::unique_ptr<cli::ControlEditor> editor_;
+    std::unique_ptr<Reloader> reloader_;
     std::unique_ptr<cli::ControlSource> source_;
     std::unique_ptr<cli::Server> server_;
     std::unique_ptr<cli::TelemetryCommands> telemetry_;
@@ -116,6 +128,7 @@ class Gateway {
     std::unique_ptr<metrics::HttpServer> metrics_;  // null: none is configured
     std::unique_ptr<Watchdog> watchdog_;
 
+    model::Gateway started_;  // settings and ports of the start
     size_t ports_started_ = 0;
     size_t workers_launched_ = 0;
     std::thread control_thread_;

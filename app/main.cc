@@ -44,6 +44,7 @@ sigset_t block_signals()
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGHUP);
     sigprocmask(SIG_BLOCK, &stops, nullptr);
     return stops;
 }
@@ -88,13 +89,16 @@ int run(const Options& options, model::Gateway config, const sigset_t& stops)
     const ServiceManager manager;
     auto gateway =
         Gateway::start(std::move(config), {"gateway", Gateway::worker_lcores(), IPSECGW_VERSION, manager.watchdog_ns(),
-                                           [&manager] { manager.alive(); }, options.save_keys});
+                                           [&manager] { manager.alive(); }, options.save_keys, options.config});
     if (!gateway)
         return fail(gateway.error(), kNotStarted);
     base::log(base::LogLevel::kInfo, "ready");
     manager.ready();
     int number = 0;
-    sigwait(&stops, &number);
+    while (sigwait(&stops, &number) == 0 && number == SIGHUP) {
+        base::log(base::LogLevel::kInfo, "%s: reading %s again", strsignal(number), options.config.c_str());
+        gateway.value()->reload();
+    }
     base::log(base::LogLevel::kInfo, "%s: stopping", strsignal(number));
     manager.stopping();
     gateway.value().reset();

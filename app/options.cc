@@ -162,7 +162,7 @@ std::string usage()
            "  --vdev net_af_packet0,iface=eth1   a kernel interface\n"
            "  --no-huge -m 512                   run without huge pages\n"
            "\n"
-           "SIGINT and SIGTERM stop it. Exit status: 0 stopped, 1 could not start, 2 command line or configuration.\n";
+           "SIGHUP reads the file again, like gwctl reload. SIGINT and SIGTERM stop it. Exit status: 0 stopped, 1 could not start, 2 command line or configuration.\n";
 }
 
 }  // namespace ipsecgw::app

@@ -53,7 +53,7 @@ Connection::Next Connection::on_ready(uint32_t events, uint64_t now_ns)
 
 Connection::Next Connection::read_some()
 {
-    std::array<char, 4096> buffer;
+    std::array<char, kMaxRequestBytes> buffer;
     const ssize_t got = recv(fd_, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? Next::kKeep : Next::kClose;
@@ -121,12 +121,12 @@ void Connection::make_page()
     if (reply_->waits())
         return;
     if (reply_->outcome && reply_->outcome->error) {
-        refuse(*reply_->outcome->error);
+        refuse(*reply_->outcome->error, reply_->outcome->details);
         reply_.reset();
         return;
     }
     std::vector<Json> page;
-    const bool more = reply_->next(page);
+    const bool more = reply_->outcome && reply_->outcome->rows ? reply_->outcome->rows(page) : reply_->next(page);
     for (auto& row : page) {
         Json line = Json::object();
         line["row"] = std::move(row);
@@ -134,11 +134,20 @@ void Connection::make_page()
     }
     if (more)
         return;
-    out_ += to_line({{"done", true}});
+    Json done = {{"done", true}};
+    if (reply_->outcome && !reply_->outcome->details.empty())
+        done["details"] = reply_->outcome->details;
+    out_ += to_line(done);
     reply_.reset();
 }
 
-void Connection::refuse(const Error& error) { out_ += to_line({{"error", to_json(error)}}); }
+void Connection::refuse(const Error& error, const std::vector<std::string>& details)
+{
+    Json body = to_json(error);
+    if (!details.empty())
+        body["details"] = details;
+    out_ += to_line({{"error", std::move(body)}});
+}
 
 Connection::Next Connection::write_some()
 {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "cli/source.h"
 #include "cli/verbs.h"
@@ -38,7 +39,7 @@ class Connection {
     void take_request();
     void handle(std::string_view line);
     void make_page();
-    void refuse(const base::Error& error);
+    void refuse(const base::Error& error, const std::vector<std::string>& details = {});
 
     const int fd_;
     const Source& source_;

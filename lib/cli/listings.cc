@@ -43,6 +43,7 @@ uint64_t total(const std::vector<DropCount>& drops)
 constexpr Column<SaStatus> kSaColumns[] = {
     {"spi", "SPI", kText, kBoth, [](const SaStatus& r) { return Json(base::format("0x%08x", r.spi)); }},
     {"name", "NAME", kText, kDetail, [](const SaStatus& r) { return text(r.name); }},
+    {"owner", "OWNER", kText, kDetail, [](const SaStatus& r) { return Json(model::to_string(r.owner)); }},
     {"direction", "DIR", kText, kBoth, [](const SaStatus& r) { return Json(model::to_string(r.direction)); }},
     {"state", "STATE", kText, kDetail, [](const SaStatus& r) { return text(r.state); }},
     {"local", "LOCAL", kText, kDetail, [](const SaStatus& r) { return Json(r.local.to_string()); }},
@@ -81,6 +82,7 @@ constexpr Column<PolicyStatus> kPolicyColumns[] = {
     {"remote", "REMOTE", kList, kBoth, [](const PolicyStatus& r) { return Json(r.remote); }},
     {"outbound_sa", "OUTBOUND-SA", kText, kBoth, [](const PolicyStatus& r) { return text(r.outbound_sa); }},
     {"inbound_sas", "INBOUND-SAS", kList, kBoth, [](const PolicyStatus& r) { return Json(r.inbound_sas); }},
+    {"owner", "OWNER", kText, kDetail, [](const PolicyStatus& r) { return Json(model::to_string(r.owner)); }},
     {"packets", "PACKETS", kCount, kBoth, [](const PolicyStatus& r) { return Json(r.packets); }},
 };
 

@@ -54,13 +54,51 @@ constexpr Argument kTopArguments[] = {
     {"once", Argument::Kind::kFlag, "[--once]", "one picture, for scripts: totals, and rates of one interval"},
     {"interval", Argument::Kind::kLocal, "[--interval SECONDS]", "between two pictures, 2 without it"}};
 
+constexpr Argument kSaAddArguments[] = {
+    {"words", Argument::Kind::kWords, "NAME SETTING=VALUE ...",
+     "as in the configuration file: NAME direction=in spi=0x1001 ...; the key by keymat=@FILE, or keymat=@- from standard input"}};
+constexpr Argument kSaReplaceArguments[] = {
+    {"words", Argument::Kind::kWords, "NAME SETTING=VALUE ...",
+     "as in the configuration file: NAME direction=in spi=0x1001 ...; the key by keymat=@FILE, or keymat=@- from standard input"},
+    {"force", Argument::Kind::kFlag, "[--force]", "even if the configuration file or IKE has made it"}};
+constexpr Argument kNameArguments[] = {
+    {"words", Argument::Kind::kWords, "NAME", "its name"},
+    {"force", Argument::Kind::kFlag, "[--force]", "even if the configuration file or IKE has made it"}};
+constexpr Argument kPolicyAddArguments[] = {
+    {"words", Argument::Kind::kWords, "NAME SETTING=VALUE ...",
+     "as in the configuration file: NAME action=protect local_ts=10.1.0.0/16 remote_ts=10.2.0.0/16,10.3.0.0/16 sa=... sa_in=..."}};
+constexpr Argument kRouteAddArguments[] = {
+    {"words", Argument::Kind::kWords, "PREFIX [via=ADDRESS] [port=NAME]", "a next hop, a port whose link it is, or both"}};
+constexpr Argument kRouteDelArguments[] = {
+    {"words", Argument::Kind::kWords, "PREFIX", "where it leads"},
+    {"force", Argument::Kind::kFlag, "[--force]", "even if the configuration file or IKE has made it"}};
+constexpr Argument kNeighAddArguments[] = {
+    {"words", Argument::Kind::kWords, "ADDRESS port=NAME mac=MAC", "who answers for the address on the port"}};
+constexpr Argument kNeighDelArguments[] = {
+    {"words", Argument::Kind::kWords, "ADDRESS port=NAME", "a static one"},
+    {"force", Argument::Kind::kFlag, "[--force]", "even if the configuration file or IKE has made it"}};
+constexpr Argument kBatchArguments[] = {
+    {"words", Argument::Kind::kWords, "FILE|-", "lines like \"sa add ...\" and \"route del ...\"; - is standard input"}};
+
 constexpr Command kCommands[] = {
     {"sa show", Command::Shape::kList, "security associations with their counters", kSaArguments},
+    {"sa add", Command::Shape::kNone, "install an SA", kSaAddArguments},
+    {"sa replace", Command::Shape::kNone, "put an SA in the place of the one of its name, without a gap", kSaReplaceArguments},
+    {"sa del", Command::Shape::kNone, "remove an SA: what its policies protect is dropped", kNameArguments},
     {"tunnel show", Command::Shape::kList, "what tunnels have carried, SAs that are gone included", kTunnelArguments},
     {"policy show", Command::Shape::kList, "policies in the order they are tried", kPolicyArguments},
+    {"policy add", Command::Shape::kNone, "add a policy", kPolicyAddArguments},
+    {"policy del", Command::Shape::kNone, "remove a policy", kNameArguments},
     {"port show", Command::Shape::kList, "ports: link, addresses, counters", kPortArguments},
     {"route show", Command::Shape::kList, "routes", {}},
+    {"route add", Command::Shape::kNone, "add a route", kRouteAddArguments},
+    {"route del", Command::Shape::kNone, "remove a route", kRouteDelArguments},
     {"neigh show", Command::Shape::kList, "neighbours: who answers for which next hop", {}},
+    {"neigh add", Command::Shape::kNone, "add a static neighbour", kNeighAddArguments},
+    {"neigh del", Command::Shape::kNone, "remove a static neighbour", kNeighDelArguments},
+    {"batch", Command::Shape::kList, "many of add, replace and del, one a line; the others go on where one fails", kBatchArguments},
+    {"reload", Command::Shape::kList, "read the configuration file again and do what has changed in it", {}},
+    {"config diff", Command::Shape::kList, "what reload would do", {}},
     {"drops", Command::Shape::kList, "packets dropped, by reason", kDropsArguments},
     {"stats", Command::Shape::kOne, "version, uptime, workers, engines, memory", kStatsArguments},
     {"top", Command::Shape::kScreen, "a live picture: tunnels, rates, drops, workers", kTopArguments},
@@ -148,6 +186,40 @@ Error unknown_command(std::string_view name)
     const auto near = base::nearest(name, names);
     return {ErrorCode::kInvalidArgument, what,
             near ? "did you mean \"" + *near + "\"?" : "commands: " + base::join(names)};
+}
+
+Result<std::vector<std::string>> split_words(std::string_view line)
+{
+    std::vector<std::string> words;
+    std::string word;
+    bool has_word = false;
+    char quote = 0;
+    for (const char c : line) {
+        const bool is_blank = c == ' ' || c == '\t' || c == '\r' || c == '\n';
+        if (quote != 0) {
+            if (c == quote)
+                quote = 0;
+            else
+                word += c;
+        } else if (c == '"' || c == '\'') {
+            quote = c;
+            has_word = true;
+        } else if (is_blank) {
+            if (has_word)
+                words.push_back(std::exchange(word, {}));
+            has_word = false;
+        } else if (c == '#' && !has_word) {
+            break;
+        } else {
+            word += c;
+            has_word = true;
+        }
+    }
+    if (quote != 0)
+        return Error{ErrorCode::kInvalidArgument, "a quote is not closed", ""};
+    if (has_word)
+        words.push_back(std::move(word));
+    return words;
 }
 
 Json to_json(const std::vector<Field>& fields)

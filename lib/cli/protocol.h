@@ -22,8 +22,8 @@ inline constexpr std::string_view kDefaultSocket = "/run/ipsec-gw/ipsec-gw.sock"
 
 struct Argument {
     /// A position is a word of the command line, a flag is given or not, a value follows its flag ("--count 3"), the rest is
-    /// all words that are left. kLocal is a value gwctl keeps to itself.
-    enum class Kind : uint8_t { kPosition, kFlag, kValue, kRest, kLocal };
+    /// all words that are left as one text, kWords the same as an array. kLocal is a value gwctl keeps to itself.
+    enum class Kind : uint8_t { kPosition, kFlag, kValue, kRest, kWords, kLocal };
     std::string_view name;   // in the request's "args"
     Kind kind;
     std::string_view usage;  // "[SPI|NAME]", "[--all]"
@@ -31,14 +31,18 @@ struct Argument {
 };
 
 struct Command {
-    /// kList answers any number of rows, kOne exactly one, kStream rows as they come, each with a line for people in its
+    /// kList answers any number of rows, kOne exactly one, kNone none (it is done, or there is an error), kStream rows as they come, each with a line for people in its
     /// "text"; kScreen is gwctl's own affair, made of other commands' answers.
-    enum class Shape : uint8_t { kList, kOne, kStream, kScreen };
+    enum class Shape : uint8_t { kList, kOne, kNone, kStream, kScreen };
     std::string_view name;   // "sa show"
     Shape shape;
     std::string_view help;
     std::span<const Argument> arguments;
 };
+
+/// The words of a line as a shell would have them: blanks separate, quotes of both kinds hold together, a # at the start of a word
+/// ends the line. kInvalidArgument when a quote is not closed.
+base::Result<std::vector<std::string>> split_words(std::string_view line);
 
 /// Every command there is. A new one is a row here and a function in verbs.cc.
 std::span<const Command> commands() noexcept;

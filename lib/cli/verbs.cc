@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "cli/edit_verbs_internal.h"
 #include "cli/ike_verbs_internal.h"
 #include "cli/listings.h"
 #include "cli/watch_verbs_internal.h"
@@ -116,7 +117,35 @@ constexpr Verb kVerbs[] = {{"sa show", sa_show},       {"policy show", policy_sh
                            {"stats", stats},         {"ike show", ike_show},       {"ike initiate", ike_initiate},
                            {"ike rekey", ike_rekey}, {"ike terminate", ike_terminate},
                            {"tunnel show", tunnel_show}, {"explain", explain},     {"trace start", trace_start},
-                           {"capture", capture}};
+                           {"capture", capture},
+                           {"sa add", sa_add},       {"sa replace", sa_replace}, {"sa del", sa_del},
+                           {"policy add", policy_add}, {"policy del", policy_del}, {"route add", route_add},
+                           {"route del", route_del}, {"neigh add", neigh_add},   {"neigh del", neigh_del},
+                           {"batch", batch},         {"reload", reload},         {"config diff", config_diff}};
+
+Result<void> check_type(const Argument& argument, const Json& value)
+{
+    const char* wanted = nullptr;
+    switch (argument.kind) {
+        case Argument::Kind::kPosition:
+        case Argument::Kind::kValue:
+        case Argument::Kind::kRest:
+        case Argument::Kind::kLocal:
+            wanted = value.is_string() ? nullptr : "give a string";
+            break;
+        case Argument::Kind::kFlag:
+            wanted = value.is_boolean() ? nullptr : "give true or false";
+            break;
+        case Argument::Kind::kWords:
+            wanted = value.is_array() && std::all_of(value.begin(), value.end(), [](const Json& w) { return w.is_string(); })
+                         ? nullptr
+                         : "give an array of strings";
+            break;
+    }
+    if (wanted == nullptr)
+        return {};
+    return Error{ErrorCode::kInvalidArgument, "argument \"" + std::string(argument.name) + "\" is of another type", wanted};
+}
 
 Result<void> check(const Command& command, const Json& args)
 {
@@ -130,10 +159,7 @@ Result<void> check(const Command& command, const Json& args)
             return Error{ErrorCode::kInvalidArgument,
                          std::string(command.name) + " has no argument \"" + name.substr(0, 64) + "\"",
                          names.empty() ? "it has none" : "it has: " + base::join(names)};
-        const bool fits = argument->kind == Argument::Kind::kFlag ? value.is_boolean() : value.is_string();
-        if (!fits)
-            return Error{ErrorCode::kInvalidArgument, "argument \"" + name + "\" is of another type",
-                         argument->kind == Argument::Kind::kFlag ? "give true or false" : "give a string"};
+        GW_TRY(check_type(*argument, value));
     }
     return {};
 }

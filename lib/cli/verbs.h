@@ -25,8 +25,10 @@ struct Reply {
     struct Outcome {
         bool is_known = false;
         std::optional<base::Error> error;  // instead of rows
+        std::vector<std::string> details;  // lines a person reads before the error
+        std::function<bool(std::vector<Json>& page)> rows = nullptr;  // in place of Reply::next, where they were not known
     };
-    std::shared_ptr<const Outcome> outcome = nullptr;
+    std::shared_ptr<Outcome> outcome = nullptr;
 
     /// Of an answer that comes in parts: whether there is something for next() to do; null: always.
     std::function<bool()> ready = nullptr;

@@ -15,6 +15,8 @@ void check_network(Reader& reader, Document& document);
 /// SAs: each by itself, then against the others and the ports. Completes what depends on direction and on the gateway's
 /// settings.
 void check_sas(Reader& reader, Document& document);
+/// One SA by itself: completes it and reports what is wrong with it.
+void complete_sa(Reader& reader, const Document& document, Parsed<SaDraft>& sa);
 /// Policies: each by itself, then against the SAs and the routes.
 void check_policies(Reader& reader, Document& document);
 /// Connections with their children, secrets, authorities: each by itself, then against the ports. Joins children to their connections.

@@ -76,37 +76,6 @@ void check_keymat_pattern(Reader& reader, const ParsedSa& sa)
                        base::format("make one with: openssl rand -hex %zu", sa.value.sa.keymat.size()));
 }
 
-void check_one(Reader& reader, const Document& document, ParsedSa& sa)
-{
-    model::SaParams& params = sa.value.sa;
-    const Origin& origin = sa.origin;
-    if (!sa.value.has_engine)
-        params.engine = document.settings.engine;
-    if (params.engine == model::EngineChoice::kLookAside && params.hw_offload == model::HwOffload::kNo &&
-        document.settings.look_aside.empty() && !origin.is_bad("engine"))
-        reader.error(origin, "engine", "no look-aside device is configured",
-                     "name a crypto device in the gateway's lookaside setting");
-    check_keymat_there(reader, sa);
-    complete_dscp(reader, sa);
-    const auto errors = model::validate(params);
-    report(reader, origin, errors, is_moot);
-    check_keymat_pattern(reader, sa);
-    for (const auto& scope : kScopes) {
-        const std::string prefix = std::string(scope.setting) + ": ";
-        const bool is_refused = std::any_of(errors.begin(), errors.end(),
-                                            [&](const base::Error& error) { return error.what.starts_with(prefix); });
-        if (!origin.has(scope.setting) || origin.is_bad(scope.setting) || is_refused || is_moot(origin, scope.setting))
-            continue;
-        if (scope.tunnel_only && params.mode == model::Mode::kTransport)
-            reader.warning(origin, scope.setting, "it has no effect in transport mode", "remove it");
-        else if (scope.direction && *scope.direction != params.direction)
-            reader.warning(origin, scope.setting,
-                           std::string("it has no effect on an ") +
-                               (params.direction == model::Direction::kInbound ? "inbound" : "outbound") + " SA",
-                           "remove it");
-    }
-}
-
 /// Our SPI alone finds an inbound SA (RFC 4301 section 4.1); the peer's finds ours together with its address.
 void check_spis(Reader& reader, const Document& document)
 {
@@ -222,11 +191,42 @@ bool is_pattern(std::span<const uint8_t> key)
     return key.size() > 2;
 }
 
+void complete_sa(Reader& reader, const Document& document, ParsedSa& sa)
+{
+    model::SaParams& params = sa.value.sa;
+    const Origin& origin = sa.origin;
+    if (!sa.value.has_engine)
+        params.engine = document.settings.engine;
+    if (params.engine == model::EngineChoice::kLookAside && params.hw_offload == model::HwOffload::kNo &&
+        document.settings.look_aside.empty() && !origin.is_bad("engine"))
+        reader.error(origin, "engine", "no look-aside device is configured",
+                     "name a crypto device in the gateway's lookaside setting");
+    check_keymat_there(reader, sa);
+    complete_dscp(reader, sa);
+    const auto errors = model::validate(params);
+    report(reader, origin, errors, is_moot);
+    check_keymat_pattern(reader, sa);
+    for (const auto& scope : kScopes) {
+        const std::string prefix = std::string(scope.setting) + ": ";
+        const bool is_refused = std::any_of(errors.begin(), errors.end(),
+                                            [&](const base::Error& error) { return error.what.starts_with(prefix); });
+        if (!origin.has(scope.setting) || origin.is_bad(scope.setting) || is_refused || is_moot(origin, scope.setting))
+            continue;
+        if (scope.tunnel_only && params.mode == model::Mode::kTransport)
+            reader.warning(origin, scope.setting, "it has no effect in transport mode", "remove it");
+        else if (scope.direction && *scope.direction != params.direction)
+            reader.warning(origin, scope.setting,
+                           std::string("it has no effect on an ") +
+                               (params.direction == model::Direction::kInbound ? "inbound" : "outbound") + " SA",
+                           "remove it");
+    }
+}
+
 void check_sas(Reader& reader, Document& document)
 {
     check_unique_names(reader, document.sas, [](const SaDraft& draft) { return draft.sa.name; });
     for (auto& sa : document.sas)
-        check_one(reader, document, sa);
+        complete_sa(reader, document, sa);
     check_spis(reader, document);
     check_shared_keys(reader, document);
     check_paths(reader, document);

@@ -41,6 +41,8 @@ Daemon::Daemon(control::ControlPlane& plane, Options options)
 base::Result<void> Daemon::start()
 {
     ike::EngineOptions engine = options_.engine;
+    if (!crypto::random_bytes(print_key_))
+        return base::Error{base::ErrorCode::kUnavailable, "no random bytes", "check /dev/urandom"};
     if (!options_.save_keys.empty()) {
         key_log_ = GW_TRY(KeyLog::open(options_.save_keys));
         engine.tell_keys = true;

@@ -1,6 +1,7 @@
 // The control thread's IKE daemon: ike::Engine between the data path and the front ends.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -52,6 +53,9 @@ class Daemon final : private ike::Host {
     /// Secrets, keys, certificates and connections of a configuration, files read. All errors of it, and then nothing
     /// has changed.
     std::vector<base::Error> load(const model::Gateway& gateway);
+    /// What load() would change. An unchanged connection it leaves alone; SAs of a changed one live on as they are until
+    /// they are made anew; those of one that goes are terminated.
+    [[nodiscard]] std::vector<control::Change> compare(const model::Gateway& gateway) const;
 
     /// What authentication draws on: front ends that bring contents instead of files add them here. Replacing it takes
     /// effect with the next authentication.
@@ -134,6 +138,9 @@ class Daemon final : private ike::Host {
     Daemon(control::ControlPlane& plane, Options options);
     base::Result<void> start();
     void put_connection(model::IkeConnection connection, std::vector<base::Error>& errors);
+    using Connections = std::unordered_map<std::string, std::shared_ptr<const model::IkeConnection>>;
+    /// Of the last load().
+    [[nodiscard]] Connections running_connections() const;
 
     // ike::Host
     base::Result<uint32_t> reserve_spi(const net::IpAddress& local, const net::IpAddress& remote) override;
@@ -180,6 +187,8 @@ class Daemon final : private ike::Host {
     const Options options_;
     std::unique_ptr<KeyLog> key_log_;
     ike::Credentials credentials_;
+    std::array<uint8_t, 32> print_key_{};         // of this process, random
+    std::array<uint8_t, 32> credentials_print_{};  // of what the last load() read
     std::unique_ptr<ike::Engine> engine_;
     ike::Effects effects_;
     bool is_carrying_out_ = false;

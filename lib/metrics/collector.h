@@ -33,6 +33,8 @@ class Collector {
     /// Waits at most so long; none: it took longer, or the gateway stops.
     [[nodiscard]] std::optional<Snapshot> collect(uint64_t timeout_ns);
     void close();
+    /// A daemon that has started since; threads: the control thread.
+    void set_daemon(const iked::Daemon* daemon) { shared_->daemon = daemon; }
 
   private:
     /// One snapshot in the making.

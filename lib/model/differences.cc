@@ -131,6 +131,9 @@ std::vector<std::string> differences(const Settings& a, const Settings& b)
         .add("ike_retransmit_timeout_ms", a.ike_retransmit_timeout_ms, b.ike_retransmit_timeout_ms)
         .add("ike_retransmit_tries", a.ike_retransmit_tries, b.ike_retransmit_tries)
         .add("idle_sleep_us", a.idle_sleep_us, b.idle_sleep_us)
+        .add("reassembly", a.reassembly, b.reassembly)
+        .add("ike_retransmit_timeout_ms", a.ike_retransmit_timeout_ms, b.ike_retransmit_timeout_ms)
+        .add("ike_retransmit_tries", a.ike_retransmit_tries, b.ike_retransmit_tries)
         .take();
 }
 

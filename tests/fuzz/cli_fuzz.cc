@@ -37,6 +37,8 @@ std::string take_all(int fd)
 void ask(std::string_view request)
 {
     static const cli::FakeSource source;
+    source.fake_reloader.is_quick = true;
+    source.fake_editor.done.clear();
     int ends[2];
     require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) == 0);
     std::string answer;

@@ -138,6 +138,10 @@ class Description:
         crypto_only = kind == INLINE_CRYPTO and any(pair.auto for pair in self.pairs)
         return ",".join(filter(None, [self.model_port, "offer=crypto" if crypto_only else ""]))
 
+    def with_pairs(self, pairs):
+        """The same with other pairs."""
+        return dataclasses.replace(self, pairs=pairs)
+
     def _ports(self, kind):
         lan, wan = [f"{GATEWAY4}/24", f"{GATEWAY6}/64"], [f"{OUTER4}/24", f"{OUTER6}/64"]
         outside = "net_inline_ipsec0" if self.has_model_port(kind) else f"net_af_packet{len(self.interfaces) - 1}"
@@ -178,6 +182,15 @@ def _sas(pair, kind_settings):
            "replay_window": pair.replay_window, **pair.extra_in}
     yield {"name": f"{pair.name}-out", "direction": "out", "spi": libconfig_text.Hex(pair.spi_out), **common, "keymat": "0x" + pair.key_out.hex(),
            "first_sequence": pair.first_sequence if pair.first_sequence != 1 else None, **pair.extra_out}
+
+
+def sas_of(pair):
+    """The groups of its SAs, in software: the inbound one, the outbound one."""
+    return tuple(_sas(pair, {}))
+
+
+def policy_of(pair):
+    return _policy(pair)
 
 
 def _policy(pair):
@@ -236,6 +249,9 @@ WIRE_CUT = Description("wire-cut", _FAILING)
 # Of three sessions it is asked for, the port refuses one.
 REFUSING = Description("refusing", [Pair(f"auto-{n}", n, auto=True) for n in range(1, 5)], model_port="fail_every=3",
                        kinds=(INLINE_CRYPTO, FULL_PROTOCOL))
+
+# Changed while it runs.
+LIVE = Description("live", [Pair("site", 1), Pair("other", 2)])
 
 # Somebody looks at it: metrics, traces, listings.
 METRICS = Description("metrics", [Pair("site", 1, extra_in={"tunnel": "to-site"}, extra_out={"tunnel": "to-site"}), Pair("other", 2)], metrics=True)

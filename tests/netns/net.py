@@ -94,6 +94,11 @@ class Net:
             raise CaseSkipped(f"{name}: {reason}")
         return self.pairs[name]
 
+    def add(self, pair):
+        """A pair whose SAs the gateway has now; its peer starts anew."""
+        self.pairs[pair.name] = pair
+        self._peers[pair.name] = pair.peer()
+
     def possible(self, *names):
         """Those of the pairs that can be of this kind."""
         return [name for name in names if not gateways.why_not(self.pairs[name], self.kind)]

@@ -42,6 +42,16 @@ Error cannot_connect(const std::string& path, int error)
 
 Error broken(const std::string& why) { return {ErrorCode::kUnavailable, "the gateway's answer broke off: " + why, "ask again"}; }
 
+std::vector<std::string> details_of(const Json& json)
+{
+    std::vector<std::string> lines;
+    if (const auto found = json.find("details"); found != json.end() && found->is_array())
+        for (const auto& line : *found)
+            if (line.is_string())
+                lines.push_back(line.get<std::string>());
+    return lines;
+}
+
 }  // namespace
 
 Result<Client> Client::connect(const std::string& path)
@@ -122,9 +132,9 @@ Result<Client::Outcome> Client::ask(const Json& request, const std::function<Res
         if (!line.is_object())
             return broken("a line is no JSON object");
         if (const auto error = line.find("error"); error != line.end())
-            return Outcome{true, cli::error_from_json(*error)};
+            return Outcome{true, cli::error_from_json(*error), details_of(*error)};
         if (line.contains("done"))
-            return Outcome{};
+            return Outcome{false, {}, details_of(line)};
         GW_TRY(take(line));
     }
 }

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "cli/protocol.h"
@@ -25,6 +26,7 @@ class Client {
     struct Outcome {
         bool is_refused = false;
         base::Error refusal = {};
+        std::vector<std::string> details = {};  // lines to be read before anything else
     };
     base::Result<Outcome> ask(const cli::Json& request, const std::function<base::Result<void>(const cli::Json&)>& take);
 

@@ -98,6 +98,11 @@ Result<void> take_positions(const Command& command, const std::vector<std::strin
             out.args[std::string(argument.name)] = base::join(rest, " ");
             taken = plain.size();
         }
+        if (argument.kind == Argument::Kind::kWords) {
+            out.args[std::string(argument.name)] =
+                std::vector<std::string>(plain.begin() + static_cast<long>(taken), plain.end());
+            taken = plain.size();
+        }
         if (argument.kind == Argument::Kind::kPosition && taken < plain.size()) {
             out.args[std::string(argument.name)] = std::string(plain[taken++]);
             out.is_detailed = true;
@@ -156,7 +161,8 @@ std::string usage_of(const Command& command)
 {
     std::string out(command.name);
     for (const auto& argument : command.arguments)
-        out += " " + std::string(argument.usage);
+        if (!argument.usage.empty())
+            out += " " + std::string(argument.usage);
     return out;
 }
 
@@ -187,6 +193,8 @@ Result<Invocation> parse(std::span<const std::string_view> words, std::optional<
         out.wants = Invocation::Wants::kVersion;
         return out;
     }
+    if (sorted.plain.size() == 1 && sorted.plain[0] == "-")
+        sorted.plain = {"batch", "-"};
     out.command = GW_TRY(take_command(sorted.plain));
     if (asks_help || sorted.help) {
         out.wants = Invocation::Wants::kHelp;
@@ -207,8 +215,10 @@ std::string help(const Command* command)
     if (command != nullptr) {
         std::vector<std::pair<std::string, std::string>> rows;
         for (const auto& argument : command->arguments)
-            rows.emplace_back(argument.usage, argument.help);
-        rows.emplace_back("-j", "JSON: " + std::string(command->shape == Command::Shape::kOne ? "an object" : "an array"));
+            if (!argument.usage.empty())
+                rows.emplace_back(argument.usage, argument.help);
+        if (command->shape != Command::Shape::kNone)
+            rows.emplace_back("-j", "JSON: " + std::string(command->shape == Command::Shape::kOne ? "an object" : "an array"));
         return "usage: gwctl " + usage_of(*command) + " [-j]\n" + std::string(command->help) + "\n\n" + two_columns(rows);
     }
     std::vector<std::pair<std::string, std::string>> rows;

@@ -1,10 +1,14 @@
 #include "gwctl/run.h"
 
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "gwctl/batch.h"
 #include "gwctl/client.h"
+#include "gwctl/key_words.h"
 #include "gwctl/render.h"
 #include "gwctl/stream.h"
 #include "gwctl/top.h"
@@ -113,6 +117,43 @@ Exit stream(const Invocation& invocation, Client& client, std::FILE* out, std::F
     return Exit::kOk;
 }
 
+/// The arguments with the keys that words name.
+Result<Json> resolved(Json args)
+{
+    if (const auto words = args.find("words"); words != args.end())
+        for (auto& word : *words)
+            GW_TRY(resolve_key(word.get_ref<std::string&>()));
+    return args;
+}
+
+Exit batch(Client& client, const Invocation& invocation, std::FILE* errors)
+{
+    const auto words = invocation.args.value("words", std::vector<std::string>());
+    if (words.size() != 1) {
+        print({ErrorCode::kInvalidArgument, "batch: which file?", "gwctl batch FILE, or - for standard input"}, errors);
+        return Exit::kUsage;
+    }
+    const bool is_stdin = words[0] == "-";
+    std::FILE* in = is_stdin ? stdin : std::fopen(words[0].c_str(), "re");
+    if (in == nullptr) {
+        print({ErrorCode::kIo, words[0] + ": " + std::strerror(errno), ""}, errors);
+        return Exit::kUsage;
+    }
+    const auto outcome = run_batch(client, in, is_stdin ? "stdin" : words[0].c_str(), errors);
+    if (!is_stdin)
+        std::fclose(in);
+    if (!outcome) {
+        print(outcome.error(), errors);
+        return Exit::kNoGateway;
+    }
+    if (outcome->refused == 0)
+        return Exit::kOk;
+    print({ErrorCode::kInvalidArgument,
+           std::to_string(outcome->refused) + " of " + std::to_string(outcome->lines) + " lines refused; the others are done", ""},
+          errors);
+    return Exit::kRefused;
+}
+
 }  // namespace
 
 void print(const Error& error, std::FILE* errors)
@@ -140,11 +181,21 @@ Exit run(const Invocation& invocation, std::FILE* out, std::FILE* errors)
         return screen(invocation, *client, out, errors);
     if (invocation.command->shape == cli::Command::Shape::kStream)
         return stream(invocation, *client, out, errors);
-    Json request = {{"command", invocation.command->name}, {"args", invocation.args}};
-    if (!invocation.json)
+    if (invocation.command->name == "batch")
+        return batch(*client, invocation, errors);
+    auto args = resolved(invocation.args);
+    if (!args) {
+        print(args.error(), errors);
+        return Exit::kUsage;
+    }
+    Json request = {{"command", invocation.command->name}, {"args", std::move(args).value()}};
+    if (!invocation.json && invocation.command->shape != cli::Command::Shape::kNone)
         request["describe"] = true;
     Printer printer(invocation, out);
     const auto outcome = client->ask(request, [&](const Json& line) { return printer.take(line); });
+    if (outcome)
+        for (const auto& line : outcome->details)
+            std::fprintf(errors, "%s\n", line.c_str());
     if (!outcome || outcome->is_refused) {
         std::fflush(out);
         print(outcome ? outcome->refusal : outcome.error(), errors);

@@ -137,8 +137,102 @@ class FakeIke final : public IkeSource {
 /// The packet that FakeSource can explain.
 inline constexpr const char* kExplained = "src 10.1.0.2 dst 10.2.0.9 proto tcp sport 40000 dport 443 length 1400";
 
+/// Notes what it is told to do; refuses what is called "taken" and, without force, what is called "theirs".
+class FakeEditor final : public Editor {
+ public:
+    std::vector<std::string> done;
+    std::optional<std::string> last_key;  // of an SA, in hex
+    model::Settings wanted;
+
+    base::Result<void> install_sa(model::SaParams params) override { return note("install", params); }
+    base::Result<void> replace_sa(model::SaParams params, std::optional<model::Owner> by) override
+    {
+        if (const auto mine = may(params.name, by); !mine)
+            return mine;
+        return note("replace", params);
+    }
+    base::Result<void> remove_sa(std::string_view name, std::optional<model::Owner> by) override { return note("remove sa", name, by); }
+    base::Result<void> add_policy(model::Policy policy) override
+    {
+        std::string what = "add policy";
+        for (const auto* side : {&policy.local, &policy.remote})
+            for (const auto& selector : *side)
+                what += " " + selector.to_string();
+        return note(what + " of", policy.name, {});
+    }
+    base::Result<void> remove_policy(std::string_view name, std::optional<model::Owner> by) override { return note("remove policy", name, by); }
+    base::Result<void> add_route(const model::Route& route) override
+    {
+        return note("add route via " + (route.via ? route.via->to_string() : route.port) + " to", route.prefix.to_string(), {});
+    }
+    base::Result<void> remove_route(const net::Prefix& prefix, std::optional<model::Owner> by) override { return note("remove route", prefix.to_string(), by); }
+    base::Result<void> add_neighbour(const model::Neighbour& neighbour) override
+    {
+        return note("add neighbour " + neighbour.mac.to_string() + " on " + neighbour.port + " for", neighbour.address.to_string(), {});
+    }
+    base::Result<void> remove_neighbour(const model::Neighbour& neighbour, std::optional<model::Owner> by) override
+    {
+        return note("remove neighbour on " + neighbour.port, neighbour.address.to_string(), by);
+    }
+    base::Result<void> publish_routes() override
+    {
+        done.emplace_back("publish");
+        return {};
+    }
+    [[nodiscard]] const model::Settings& settings() const override { return wanted; }
+
+ private:
+    static base::Result<void> may(std::string_view name, std::optional<model::Owner> by)
+    {
+        if (name == "taken")
+            return base::Error{base::ErrorCode::kAlreadyExists, "it is there already", ""};
+        if (name == "theirs" && by == model::Owner::kCli)
+            return base::Error{base::ErrorCode::kPermissionDenied, "it is config's", "force it"};
+        return {};
+    }
+    base::Result<void> note(const std::string& what, std::string_view name, std::optional<model::Owner> by)
+    {
+        if (const auto mine = may(name, by); !mine)
+            return mine;
+        done.push_back(what + " " + std::string(name));
+        return {};
+    }
+    base::Result<void> note(const std::string& what, const model::SaParams& sa)
+    {
+        last_key = "";
+        for (const uint8_t byte : sa.keymat.view())
+            *last_key += base::format("%02x", byte);
+        return note(base::format("%s %s 0x%x %s %s", what.c_str(), std::string(to_string(sa.direction)).c_str(), sa.spi,
+                                 sa.suite.name().c_str(), sa.remote.to_string().c_str()),
+                    sa.name, {});
+    }
+};
+
+class FakeReloader final : public Reloader {
+ public:
+    std::function<void(Outcome)> finish;
+    std::vector<Mode> asked;
+    bool is_quick = false;  // finishes in the call, without a change
+
+    base::Result<void> reload(Mode mode, std::function<void(Outcome)> done) override
+    {
+        asked.push_back(mode);
+        if (is_quick) {
+            asked.clear();
+            done({});
+            return {};
+        }
+        finish = std::move(done);
+        return {};
+    }
+};
+
 class FakeSource final : public Source {
  public:
+    mutable FakeEditor fake_editor;
+    mutable FakeReloader fake_reloader;
+    [[nodiscard]] Editor* editor() const override { return &fake_editor; }
+    [[nodiscard]] Reloader* reloader() const override { return &fake_reloader; }
     std::vector<control::SaStatus> sas = {inbound_sa(), outbound_sa()};
     mutable FakeIke fake_ike;
     [[nodiscard]] IkeSource* ike() const override { return &fake_ike; }

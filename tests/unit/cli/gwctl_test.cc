@@ -63,6 +63,7 @@ TEST_F(Gwctl, SaShowOne)
     EXPECT_EQ(shown("sa show 0xc1f00a21"), R"(
 spi                      0xc1f00a21
 name                     east-in
+owner                    config
 dir                      in
 state                    up
 local                    192.0.2.1
@@ -191,16 +192,17 @@ TEST_F(Gwctl, ExitStatusTells)
     EXPECT_EQ(refused.out, "");
     for (const auto& [line, errors] : std::vector<std::pair<const char*, const char*>>{
              {"", "gwctl: which command? (gwctl help lists them)\n"},
-             {"sa", "gwctl: \"sa\" is not a whole command (there is: sa show)\n"},
-             {"sa list", "gwctl: there is no command \"sa list\" (there is: sa show)\n"},
+             {"sa", "gwctl: \"sa\" is not a whole command (there is: sa show, sa add, sa replace, sa del)\n"},
+             {"sa list", "gwctl: there is no command \"sa list\" (there is: sa show, sa add, sa replace, sa del)\n"},
              {"drosp", "gwctl: there is no command \"drosp\" (did you mean \"drops\"?)\n"},
              {"drops --al", "gwctl: there is no option --al here (did you mean --all?)\n"},
              {"stats --all", "gwctl: there is no option --all here (gwctl help)\n"},
              {"route show x", "gwctl: route show: there is a word too many: \"x\" (gwctl help route show)\n"},
              {"stats --socket", "gwctl: --socket wants a path (write --socket PATH)\n"},
              {"help nothing-like-it",
-              "gwctl: there is no command \"nothing-like-it\" (commands: sa show, tunnel show, policy show, port show, route show, "
-              "neigh show, drops, stats, top, explain, trace start, capture, ike show, ike initiate, ike rekey, ike terminate)\n"}}) {
+              "gwctl: there is no command \"nothing-like-it\" (commands: sa show, sa add, sa replace, sa del, tunnel show, policy show, "
+              "policy add, policy del, port show, route show, route add, route del, neigh show, neigh add, neigh del, batch, reload, "
+              "config diff, drops, stats, top, explain, trace start, capture, ike show, ike initiate, ike rekey, ike terminate)\n"}}) {
         const auto usage = gwctl(line);
         EXPECT_EQ(usage.exit, Exit::kUsage) << line;
         EXPECT_EQ(usage.errors, errors);

@@ -23,7 +23,7 @@ std::vector<Json> rows_of(const Source& source, std::string_view command, const 
 TEST(Listings, SaAsJson)
 {
     EXPECT_EQ(to_json(inbound_sa()).dump(),
-              R"({"spi":"0xc1f00a21","name":"east-in","direction":"in","state":"up","local":"192.0.2.1",)"
+              R"({"spi":"0xc1f00a21","name":"east-in","owner":"config","direction":"in","state":"up","local":"192.0.2.1",)"
               R"("peer":"198.51.100.7","mode":"tunnel","udp_encapsulation":false,"algorithm":"aes256gcm16","esn":true,)"
               R"("offload":"software","offload_reason":"port 0 has no security context",)"
               R"("steering":"RSS by SPI to queue 2","path_mtu":null,"engine":"aesni_gcm",)"
@@ -43,9 +43,13 @@ TEST(Listings, EachCommandHasAVerbAndRowsWithAllItsFields)
         // Made of other commands' answers, or of packets.
         if (command.shape == Command::Shape::kScreen || command.shape == Command::Shape::kStream)
             continue;
+        // Those that change something, and have no rows before they have: edit_test.cc.
+        if (command.shape == Command::Shape::kNone || command.name == "reload" || command.name == "config diff")
+            continue;
         const bool wants_name = command.arguments.size() == 1 && command.arguments[0].name == "name";
-        auto reply = answer(source, command.name, wants_name                   ? Json{{"name", "east"}}
+        auto reply = answer(source, command.name, wants_name                  ? Json{{"name", "east"}}
                                                   : command.name == "explain" ? Json{{"direction", "out"}, {"packet", kExplained}}
+                                                  : command.name == "batch"   ? Json{{"words", {"no change"}}}
                                                                               : Json());
         ASSERT_TRUE(reply) << command.name;
         std::vector<Json> rows;
