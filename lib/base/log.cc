@@ -159,6 +159,19 @@ void write_text(LogLevel level, std::string_view message, unsigned suppressed)
     line.write();
 }
 
+[[gnu::format(printf, 2, 0)]] void write(LogLevel level, const char* fmt, va_list args, unsigned suppressed)
+{
+    char message[kLineBytes];
+    if (std::vsnprintf(message, sizeof message, fmt, args) < 0)
+        return;
+    if (const LogSink where = sink.load(std::memory_order_relaxed); where != nullptr)
+        where(level, message, suppressed);
+    else if (format.load(std::memory_order_relaxed) == LogFormat::kJson)
+        write_json(level, message, suppressed);
+    else
+        write_text(level, message, suppressed);
+}
+
 }  // namespace
 
 void set_log_level(LogLevel level) noexcept { threshold.store(level, std::memory_order_relaxed); }
@@ -174,19 +187,20 @@ void log(LogLevel level, const char* fmt, ...)
     unsigned suppressed = 0;
     if (level > threshold.load(std::memory_order_relaxed) || !take_quota(fmt, suppressed))
         return;
-    char message[kLineBytes];
     va_list args;
     va_start(args, fmt);
-    const int length = std::vsnprintf(message, sizeof message, fmt, args);
+    write(level, fmt, args, suppressed);
     va_end(args);
-    if (length < 0)
+}
+
+void log_each(LogLevel level, const char* fmt, ...)
+{
+    if (level > threshold.load(std::memory_order_relaxed))
         return;
-    if (const LogSink where = sink.load(std::memory_order_relaxed); where != nullptr)
-        where(level, message, suppressed);
-    else if (format.load(std::memory_order_relaxed) == LogFormat::kJson)
-        write_json(level, message, suppressed);
-    else
-        write_text(level, message, suppressed);
+    va_list args;
+    va_start(args, fmt);
+    write(level, fmt, args, 0);
+    va_end(args);
 }
 
 }  // namespace ipsecgw::base

@@ -13,4 +13,8 @@ void set_log_level(LogLevel level) noexcept;
 /// Writes "ipsec-gw: LEVEL: text" in one write(2). Never pass key material.
 [[gnu::format(printf, 2, 3)]] void log(LogLevel level, const char* fmt, ...);
 
+/// The same, but no line is left out however many come: for who bounds them itself, and for whom one format is not one
+/// kind of event.
+[[gnu::format(printf, 2, 3)]] void log_each(LogLevel level, const char* fmt, ...);
+
 }  // namespace ipsecgw::base

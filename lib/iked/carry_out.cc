@@ -21,7 +21,7 @@ void log_failure(const char* what, const std::string& name, const base::Error& e
 
 void log_binding(const char* what, const std::string& sa, const ike::Binding& binding)
 {
-    base::log(base::LogLevel::kDebug, "ike: %s SA %s; policy %s: out %s, in %s", what, sa.c_str(),
+    base::log_each(base::LogLevel::kDebug, "ike: %s SA %s; policy %s: out %s, in %s", what, sa.c_str(),
               binding.policy.c_str(), binding.outbound_sa.empty() ? "nothing" : binding.outbound_sa.c_str(),
               binding.inbound_sas.empty() ? "nothing" : base::join(binding.inbound_sas).c_str());
 }
@@ -221,11 +221,11 @@ void Daemon::carry_out(ike::LogEvent& effect)
     if (effect.ike_sa == 0 && !may_log_for_nobody())
         return;
     if (effect.connection.empty())
-        base::log(effect.level, "ike: %s", effect.text.c_str());
+        base::log_each(effect.level, "ike: %s", effect.text.c_str());
     else if (effect.ike_sa == 0)
-        base::log(effect.level, "ike %s: %s", effect.connection.c_str(), effect.text.c_str());
+        base::log_each(effect.level, "ike %s: %s", effect.connection.c_str(), effect.text.c_str());
     else
-        base::log(effect.level, "ike %s[%u]: %s", effect.connection.c_str(), effect.ike_sa, effect.text.c_str());
+        base::log_each(effect.level, "ike %s[%u]: %s", effect.connection.c_str(), effect.ike_sa, effect.text.c_str());
 }
 
 /// Strangers can cause any number of such lines.

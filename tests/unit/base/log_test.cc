@@ -76,6 +76,15 @@ TEST_F(Log, AFloodOfOneKindLeavesRoomForOthersAndIsCounted)
     EXPECT_NE(text.find("something else"), std::string::npos);
 }
 
+TEST_F(Log, LeavesNoLineOutForWhoBoundsThemItself)
+{
+    const std::string text = written_by([] {
+        for (unsigned i = 0; i < 3 * kLogLinesPerSecond; i++)
+            log_each(LogLevel::kInfo, "event %u", i);
+    });
+    EXPECT_EQ(static_cast<unsigned>(std::count(text.begin(), text.end(), '\n')), 3 * kLogLinesPerSecond);
+}
+
 TEST_F(Log, ASinkTakesThePlaceOfStderr)
 {
     set_log_output(LogFormat::kText, [](LogLevel level, const char* message, unsigned) {
