@@ -5,14 +5,6 @@
 #include "base/log.h"
 
 namespace ipsecgw::app {
-namespace {
-
-const char* plural(size_t count)
-{
-    return count == 1 ? "" : "s";
-}
-
-}  // namespace
 
 void Gateway::make_reloader()
 {
@@ -83,7 +75,7 @@ void Gateway::reload()
                 base::log(base::LogLevel::kError, "reload: %s", outcome.summary().c_str());
             else
                 base::log(base::LogLevel::kInfo, "reloaded: %zu change%s", outcome.changes.size(),
-                          plural(outcome.changes.size()));
+                          outcome.changes.size() == 1 ? "" : "s");
         });
         if (!started)
             base::log(base::LogLevel::kError, "reload: %s", started.error().what.c_str());

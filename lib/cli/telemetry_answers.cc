@@ -187,7 +187,7 @@ Json ike_rows(const Source& source, const Json& args)
     return out;
 }
 
-std::string word_of(const Json& row, const char* member)
+std::string member_of(const Json& row, const char* member)
 {
     const auto found = row.find(member);
     return found == row.end() || found->is_null() ? "-" : found->is_string() ? found->get<std::string>() : found->dump();
@@ -200,7 +200,7 @@ Json ike_list(const Source& source, std::string_view)
         return rows;
     Json entries = Json::array();
     for (const auto& row : rows)
-        entries.push_back(word_of(row, "id") + " " + word_of(row, "connection") + " " + word_of(row, "state"));
+        entries.push_back(member_of(row, "id") + " " + member_of(row, "connection") + " " + member_of(row, "state"));
     const size_t total = entries.size();
     return list_of("ike_sas", std::move(entries), total);
 }
